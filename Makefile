@@ -1,0 +1,60 @@
+# Two commands, each enough on a machine that has Python 3.11 or newer and make:
+#   make lecture    the lecture's rows in JAX beside PyTorch
+#   make test       lint, types, doctests, tests
+# And beside them: make test-long, make bench, make bench-quick.
+# Each fills .venv on the first call, and again when pyproject.toml or the pins change.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= 2
+ARGS   ?=
+
+.PHONY: lecture test test-long test-rule-off bench bench-quick lint format clean
+
+lecture: $(VENV)/.lecture
+	@$(BIN)/python -m compare $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare
+	$(BIN)/python -m pytest -n $(JOBS) -m "not long" tests
+
+test-long: lint test-rule-off
+	$(BIN)/python -m pytest -n $(JOBS) tests
+
+# The convolutions once more, as JAX itself lowers them on CPU.
+test-rule-off: $(VENV)/.test
+	CONVGRAD_RULE=off $(BIN)/python -m pytest -n $(JOBS) -m "not long" tests/conv --ignore tests/conv/cpu
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/.test
+	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+# A stamp says which extras an environment holds: .test holds all that .lecture does.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"convgrad needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Say which to use: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.lecture: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,test,bench]'
+	@touch $@ $(VENV)/.lecture
