@@ -1,0 +1,80 @@
+"""The convolutions of torch.nn.functional and torch.nn, as pure JAX functions and nnx modules."""
+
+from ._avg_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+)
+from ._convolution import conv1d, conv2d, conv3d
+from ._gradients import (
+    conv1d_input,
+    conv1d_weight,
+    conv2d_input,
+    conv2d_weight,
+    conv3d_input,
+    conv3d_weight,
+)
+from ._matrix import conv_matrix, scalar_products
+from ._max_pool import (
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from ._modules import Conv1d, Conv2d, Conv3d
+from ._pad import pad
+from ._sizes import conv_output_shape, same_padding
+from ._transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ._transposed_modules import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from ._transposed_sizes import conv_transpose_output_shape
+from ._unfold import fold, unfold
+from .cpu import Explanation, accelerate, routes
+
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Explanation",
+    "accelerate",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "conv1d",
+    "conv1d_input",
+    "conv1d_weight",
+    "conv2d",
+    "conv2d_input",
+    "conv2d_weight",
+    "conv3d",
+    "conv3d_input",
+    "conv3d_weight",
+    "conv_matrix",
+    "conv_output_shape",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "conv_transpose_output_shape",
+    "fold",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "pad",
+    "routes",
+    "same_padding",
+    "scalar_products",
+    "unfold",
+]

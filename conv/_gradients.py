@@ -1,0 +1,348 @@
+"""The gradients of a convolution as functions of their own: torch.nn.grad."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ._arguments import IntOrTuple, integers
+from ._arrays import FLOATING, array, check_dtype, check_same_dtype
+from ._lax import convolve
+from ._sizes import ConvArguments, conv_arguments, conv_output, is_symbolic
+
+
+def _differing(x: jax.Array, *others: jax.Array) -> jax.Array:
+    """Let x differ from device to device, inside of shard_map, where one of `others` does.
+
+    A gradient with respect to what is the same on all devices would be summed over the devices.
+    """
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return x
+    return sum((jnp.zeros_like(other, shape=x.shape) for other in others), x)
+
+
+@partial(jax.jit, static_argnames=("shape", "args"), inline=True)
+def _input_gradient(
+    weight: jax.Array, grad_output: jax.Array, shape: tuple[int, ...], args: ConvArguments
+) -> jax.Array:
+    def forward(x: jax.Array) -> jax.Array:
+        return convolve(x, weight, args.stride, args.padding, args.dilation, args.groups)
+
+    grad_output = _differing(grad_output, weight)
+    primal = jax.eval_shape(lambda: _differing(jnp.zeros(shape, weight.dtype), grad_output))
+    return jax.linear_transpose(forward, primal)(grad_output)[0]
+
+
+@partial(jax.jit, static_argnames=("shape", "args"), inline=True)
+def _weight_gradient(
+    x: jax.Array, grad_output: jax.Array, shape: tuple[int, ...], args: ConvArguments
+) -> jax.Array:
+    def forward(weight: jax.Array) -> jax.Array:
+        return convolve(x, weight, args.stride, args.padding, args.dilation, args.groups)
+
+    grad_output = _differing(grad_output, x)
+    primal = jax.eval_shape(lambda: _differing(jnp.zeros(shape, x.dtype), grad_output))
+    return jax.linear_transpose(forward, primal)(grad_output)[0]
+
+
+def _check(
+    dims: int,
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    grad_output: jax.Array,
+    arguments: tuple[Any, Any, Any, Any],
+    where: str,
+) -> ConvArguments:
+    stride, padding, dilation, groups = arguments
+    if isinstance(padding, str):
+        raise TypeError(f"{where}: padding must be made of integers, got padding={padding!r}")
+    if len(input_shape) != dims + 2:
+        raise ValueError(
+            f"{where}: input must have {dims + 2} dimensions (N, C, *space), got {input_shape}"
+        )
+    args = conv_arguments(weight_shape, dims, where, stride, padding, dilation, groups)
+    expected = conv_output(input_shape, weight_shape, args, where)
+    if tuple(grad_output.shape) != expected:
+        raise ValueError(
+            f"{where}: grad_output must have the shape of the convolution's output, {expected}, "
+            f"got grad_output.shape={grad_output.shape}"
+        )
+    return args
+
+
+def _shape(name: str, value: Any, n: int, where: str) -> tuple[int, ...]:
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{where}: {name} must be a tuple of integers, got {name}={value!r}")
+    # A symbolic size stands for itself; in its place 1 passes the check of the others.
+    plain = tuple(1 if is_symbolic(part) else part for part in value)
+    checked = integers(name, plain, n, where, expand=False)
+    return tuple(v if is_symbolic(v) else c for v, c in zip(value, checked, strict=True))
+
+
+def _conv_input(
+    dims: int,
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    arguments: tuple[Any, Any, Any, Any],
+) -> jax.Array:
+    where = f"conv{dims}d_input"
+    w, g = array("weight", weight, where), array("grad_output", grad_output, where)
+    shape = _shape("input_size", input_size, dims + 2, where)
+    args = _check(dims, shape, w.shape, g, arguments, where)
+    check_dtype("grad_output", g, FLOATING, where)
+    check_same_dtype("grad_output", g, where, weight=w)
+    return _input_gradient(w, g, shape, args)
+
+
+def _conv_weight(
+    dims: int,
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    arguments: tuple[Any, Any, Any, Any],
+) -> jax.Array:
+    where = f"conv{dims}d_weight"
+    x, g = array("input", input, where), array("grad_output", grad_output, where)
+    shape = _shape("weight_size", weight_size, dims + 2, where)
+    args = _check(dims, x.shape, shape, g, arguments, where)
+    check_dtype("grad_output", g, FLOATING, where)
+    check_same_dtype("grad_output", g, where, input=x)
+    return _weight_gradient(x, g, shape, args)
+
+
+def conv1d_input(
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv1d with respect to its input: torch.nn.grad.conv1d_input.
+
+    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
+
+    Args:
+      input_size: shape of the input, (N, C, L).
+      weight: kernels, (O, C / groups, k).
+      grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
+        floating dtype, the weight's.
+      stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `input_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv1d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv1d_input
+      >>> conv1d_input((1, 1, 4), jnp.ones((1, 1, 3)), jnp.ones((1, 1, 2)))
+      Array([[[1., 2., 2., 1.]]], dtype=float32)
+
+    Reference: torch.nn.grad.conv1d_input.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_input(1, input_size, weight, grad_output, arguments)
+
+
+def conv1d_weight(
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv1d with respect to its weight: torch.nn.grad.conv1d_weight.
+
+    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
+
+    Args:
+      input: the convolution's input, (N, C, L), of the dtype of grad_output.
+      weight_size: shape of the weight, (O, C / groups, k).
+      grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
+        floating dtype.
+      stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `weight_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv1d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv1d_weight
+      >>> conv1d_weight(jnp.ones((1, 1, 4)), (1, 1, 3), jnp.ones((1, 1, 2)))
+      Array([[[2., 2., 2.]]], dtype=float32)
+
+    Reference: torch.nn.grad.conv1d_weight.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_weight(1, input, weight_size, grad_output, arguments)
+
+
+def conv2d_input(
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv2d with respect to its input: torch.nn.grad.conv2d_input.
+
+    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
+
+    Args:
+      input_size: shape of the input, (N, C, H, W).
+      weight: kernels, (O, C / groups, kH, kW).
+      grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
+        floating dtype, the weight's.
+      stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `input_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv2d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv2d_input
+      >>> conv2d_input((1, 2, 5, 5), jnp.ones((3, 2, 3, 3)), jnp.ones((1, 3, 3, 3))).shape
+      (1, 2, 5, 5)
+
+    Reference: torch.nn.grad.conv2d_input.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_input(2, input_size, weight, grad_output, arguments)
+
+
+def conv2d_weight(
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv2d with respect to its weight: torch.nn.grad.conv2d_weight.
+
+    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
+
+    Args:
+      input: the convolution's input, (N, C, H, W), of the dtype of grad_output.
+      weight_size: shape of the weight, (O, C / groups, kH, kW).
+      grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
+        floating dtype.
+      stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `weight_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv2d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv2d_weight
+      >>> conv2d_weight(jnp.ones((1, 2, 5, 5)), (3, 2, 3, 3), jnp.ones((1, 3, 3, 3))).shape
+      (3, 2, 3, 3)
+
+    Reference: torch.nn.grad.conv2d_weight.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_weight(2, input, weight_size, grad_output, arguments)
+
+
+def conv3d_input(
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv3d with respect to its input: torch.nn.grad.conv3d_input.
+
+    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
+
+    Args:
+      input_size: shape of the input, (N, C, D, H, W).
+      weight: kernels, (O, C / groups, kD, kH, kW).
+      grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
+        floating dtype, the weight's.
+      stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `input_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv3d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv3d_input
+      >>> conv3d_input((1, 2, 5, 5, 5), jnp.ones((3, 2, 3, 3, 3)), jnp.ones((1, 3, 3, 3, 3))).shape
+      (1, 2, 5, 5, 5)
+
+    Reference: torch.nn.grad.conv3d_input.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_input(3, input_size, weight, grad_output, arguments)
+
+
+def conv3d_weight(
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    groups: int = 1,
+) -> jax.Array:
+    r"""Return the gradient of conv3d with respect to its weight: torch.nn.grad.conv3d_weight.
+
+    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
+
+    Args:
+      input: the convolution's input, (N, C, D, H, W), of the dtype of grad_output.
+      weight_size: shape of the weight, (O, C / groups, kD, kH, kW).
+      grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
+        floating dtype.
+      stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
+
+    Returns:
+      The gradient, of shape `weight_size` and the dtype of grad_output.
+
+    Raises:
+      ValueError: shapes that do not belong together, and what `conv3d` refuses.
+      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from conv import conv3d_weight
+      >>> conv3d_weight(jnp.ones((1, 2, 5, 5, 5)), (3, 2, 3, 3, 3), jnp.ones((1, 3, 3, 3, 3))).shape
+      (3, 2, 3, 3, 3)
+
+    Reference: torch.nn.grad.conv3d_weight.
+    """
+    arguments = (stride, padding, dilation, groups)
+    return _conv_weight(3, input, weight_size, grad_output, arguments)

@@ -1,0 +1,111 @@
+"""Pooling, one spatial axis after the other: taps are slices, and a pool combines them.
+
+A window's maximum is the maximum over rows of the maxima within rows, and a sum likewise, so that
+a window of k x k costs 2k slices rather than k^2. PyTorch's choice among equals (the first in row-
+major order; of several NaNs the last) survives this, as each stage keeps it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ._taps import taps_of
+from ._windows import Windows
+
+
+def _along(values: np.ndarray, ndim: int, axis: int) -> np.ndarray:
+    """Shape a vector of one number a window so that it broadcasts along `axis`."""
+    return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+def _lowest(dtype: jnp.dtype) -> jax.Array:
+    if jnp.issubdtype(dtype, jnp.floating):
+        return jnp.array(-jnp.inf, dtype)
+    return jnp.array(jnp.iinfo(dtype).min, dtype)
+
+
+def _first_maximum(taps: Sequence[jax.Array], axis: int, windows: Windows) -> jax.Array:
+    """Say which tap holds each window's maximum: the first, or the last NaN."""
+    inside, ndim = windows.inside(), taps[0].ndim
+    which = jnp.broadcast_to(_along(inside.argmax(1), ndim, axis), taps[0].shape).astype(jnp.int32)
+    best = jnp.full_like(taps[0], _lowest(taps[0].dtype))
+    for t, tap in enumerate(taps):
+        better = tap > best
+        if jnp.issubdtype(tap.dtype, jnp.floating):
+            better |= jnp.isnan(tap)
+        if not inside[:, t].all():
+            better &= _along(inside[:, t], ndim, axis)
+        which = jnp.where(better, t, which)
+        best = jnp.where(better, tap, best)
+    return which
+
+
+def _select(which: jax.Array, cases: Sequence[jax.Array]) -> jax.Array:
+    if len(cases) == 1:
+        return cases[0]
+    if len(cases) == 2:
+        which = which.astype(bool)
+    return lax.select_n(which, *cases)
+
+
+@partial(jax.jit, static_argnames=("windows",), inline=True)
+def max_pool(x: jax.Array, windows: tuple[Windows, ...]) -> tuple[jax.Array, jax.Array]:
+    """Return each window's maximum, and its flat position in the input's space."""
+    index_type = jax.dtypes.canonicalize_dtype(jnp.int64)
+    flat = jnp.zeros((1,) * x.ndim, index_type)
+    scale = 1
+    for d in reversed(range(len(windows))):
+        window, axis = windows[d], x.ndim - len(windows) + d
+        taps = taps_of(x, axis, window, _lowest(x.dtype))
+        which = _first_maximum([lax.stop_gradient(t) for t in taps], axis, window)
+        x = _select(which, taps)
+        # The position within the inner axes moves along with the maximum that it belongs to.
+        if d < len(windows) - 1:
+            flat = _select(which, taps_of(flat, axis, window, jnp.zeros((), index_type)))
+        starts = _along(window.starts(), x.ndim, axis)
+        flat = flat + scale * (starts + which.astype(index_type) * window.dilation)
+        scale *= window.size
+    return x, flat.astype(index_type)
+
+
+@partial(jax.jit, static_argnames=("windows", "count_include_pad", "divisor"), inline=True)
+def avg_pool(
+    x: jax.Array, windows: tuple[Windows, ...], count_include_pad: bool, divisor: int | None
+) -> jax.Array:
+    """Return each window's sum over its divisor; two-byte floats are summed in float32."""
+    dtype = x.dtype
+    if dtype.name in ("float16", "bfloat16"):
+        x = x.astype(jnp.float32)
+    divisors = np.ones((1,) * len(windows), np.int64)
+    for d, window in enumerate(windows):
+        axis = x.ndim - len(windows) + d
+        x = _window_sums(x, axis, window)
+        counts = window.reach() if count_include_pad else window.inside().sum(1)
+        divisors = divisors * _along(counts, len(windows), d)
+    if divisor is not None:
+        divisors = np.full_like(divisors, divisor)
+    by = jnp.asarray(divisors).astype(x.dtype)
+    # Integers are divided towards zero, as in C.
+    total = lax.div(x, jnp.broadcast_to(by, x.shape))
+    return total.astype(dtype)
+
+
+def _window_sums(x: jax.Array, axis: int, windows: Windows) -> jax.Array:
+    if windows == Windows(windows.size, windows.count, windows.kernel, windows.kernel) and (
+        windows.kernel * windows.count == windows.size
+    ):  # the windows tile the axis
+        split = (*x.shape[:axis], windows.count, windows.kernel, *x.shape[axis + 1 :])
+        return x.reshape(split).sum(axis + 1, dtype=x.dtype)
+    inside = windows.inside()
+    zero = jnp.zeros((), x.dtype)
+    total = None
+    for t, tap in enumerate(taps_of(x, axis, windows, zero)):
+        if windows.adaptive and not inside[:, t].all():
+            tap = jnp.where(_along(inside[:, t], x.ndim, axis), tap, zero)
+        total = tap if total is None else total + tap
+    assert total is not None  # a window has at least one tap
+    return total
