@@ -1,0 +1,233 @@
+"""The one place that chooses a method. Every threshold stands in `Limits`, with what set it."""
+
+import math
+from dataclasses import dataclass, replace
+
+from ._problem import Problem
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
+
+    They are properties of caches and of XLA's kernels; `benchmarks/` times the layers that they
+    were taken from.
+    """
+
+    # Columns of all images at once up to this size; above, image by image: fresh pages beyond 32 MB
+    # cost more than the loop.
+    columns_bytes: int = 24 * MEGABYTE
+    # First layers: few enough rows for columns to beat a direct convolution.
+    columns_rows: int = 160
+    # Winograd pays for many channels on few positions; with more its transforms leave the cache.
+    winograd_channels: int = 256
+    winograd_positions: int = 4096
+    # From here on YNNPACK's kernel is as fast as Eigen's, and needs no extra rows.
+    large_channels: int = 128
+    large_positions: int = 8192
+    # Depthwise and dense 1-D kernels this long go through spectra.
+    spectra_depthwise: int = 100
+    spectra_dense: int = 256
+    long_kernel: int = 32
+    # Kernel elements that a program spells out: compiling takes about 20 ms for each.
+    operations: int = 200
+    # Grouped: sums of shifted products up to so many products an output; block size of the others.
+    elementwise_products: int = 36
+    elementwise_phases: int = 20
+    block_channels: int = 16
+    # Weight gradients: sums of products up to so many weights an input and output channel pair.
+    elementwise_weights: int = 64
+    block_weights: int = 32
+    small_weight: int = 2**20
+    weight_columns_bytes: int = 20 * MEGABYTE
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method's name, and why it was chosen."""
+
+    method: str
+    why: str
+
+
+def choose(problem: Problem) -> Route:
+    """Choose the method for a problem; 'stock' is XLA's own lowering."""
+    rules = {"weight": _weight, "transposed": _transposed, "forward": _forward}
+    chosen = _integers(problem) if "int" in problem.dtype else rules[problem.role](problem)
+    if chosen.method in UNROLLED and _operations(problem) > LIMITS.operations:
+        return Route("stock", "so many kernel elements would take too long to compile")
+    return chosen
+
+
+# Methods whose program grows with the kernel: an operation for each of its elements.
+UNROLLED = {
+    "columns",
+    "columns_one_by_one",
+    "depthwise",
+    "depthwise_spread",
+    "elementwise",
+    "elementwise_phases",
+    "product",
+    "blocks",
+    "images",
+    "chunks",
+    "volume",
+    "exchanged",
+}
+
+
+def _operations(p: Problem) -> int:
+    """Return about how many operations the program has: long lines are stacked in two steps."""
+    if p.dims == 1 and p.groups == 1:
+        return 2 * math.isqrt(p.taps)
+    return p.taps
+
+
+def _integers(p: Problem) -> Route:
+    # XLA's algebraic simplifier aborts the process on some spread inputs: where it exchanges the
+    # operands, a kernel of two over an input spread by two is taken for a dimension of groups.
+    if p.role == "transposed" and p.unit_stride:
+        if p.groups == 1:
+            return Route("product", "integers: one matrix product, then sums")
+        return Route("elementwise_phases", "integers: shifted products by phase")
+    return Route("stock", "integers have no method but for a transposed convolution")
+
+
+def _forward(p: Problem) -> Route:
+    per_group, _ = p.per_group
+    plain = p.unit_stride and p.unit_dilation
+    if p.taps == 1 and p.unpadded:
+        return Route("pointwise", "a kernel of one element is a matrix product")
+    if p.groups > 1:
+        if per_group == 1:
+            if p.dims == 1 and plain and p.taps >= LIMITS.spectra_depthwise:
+                return Route("spectra", "a long kernel is a product of spectra")
+            return Route("depthwise", "one channel a group: shifted products in one loop")
+        if per_group * p.taps <= LIMITS.elementwise_products and p.unit_stride:
+            return Route("elementwise", "a few channels a group: shifted products in one loop")
+        if p.dims == 1 and p.taps > LIMITS.long_kernel:
+            return Route("group_by_group", "long kernels: columns, one group after the other")
+        return Route("blocks", "groups merged to blocks, each a dense convolution")
+    if p.kernel == p.stride and p.unpadded and p.unit_dilation:
+        return Route("patchify", "windows that tile the input are channels")
+    if p.dims == 1 and plain and p.taps >= LIMITS.spectra_dense:
+        return Route("spectra", "a long kernel is a product of spectra")
+    if p.dims == 3:
+        if p.kernel[0] > 1 and p.stride[0] == 1 and p.out_channels <= 64:
+            return Route("depth_sums", "each slice by every depth of the kernel, in two dimensions")
+        return Route("depth_slices", "depth becomes channels of a two-dimensional convolution")
+    if p.dims == 2 and not p.unit_stride:
+        if p.batch > 1:
+            return Route("columns_one_by_one", "strided: columns, image by image")
+        return Route("columns", "strided: columns")
+    # XLA exchanges the operands where the kernel is longer than the input, and then finds no
+    # kernel of its own for it.
+    longer = any(k > n for k, n in zip(p.kernel, p.space, strict=True))
+    if longer or p.in_channels * p.taps <= LIMITS.columns_rows:
+        if p.batch * p.in_channels * p.taps * p.length * itemsize(p) <= LIMITS.columns_bytes:
+            return Route("columns", "few input channels, or a kernel beyond the input: columns")
+        return Route("columns_one_by_one", "such, and a large image: columns, in a loop")
+    if p.kernel == (3, 3) and plain and _winograd(p):
+        return Route("winograd", "3 x 3, many channels on few positions")
+    large = p.in_channels >= LIMITS.large_channels and p.length >= LIMITS.large_positions
+    if p.dims == 2 and large:
+        return Route("direct", "large and dense: XLA's YNNPACK kernel, channels last")
+    return Route("direct_eigen", "dense: XLA's Eigen kernel, channels last")
+
+
+def _winograd(p: Problem) -> bool:
+    positions = p.batch * p.length
+    return (
+        min(p.in_channels, p.out_channels) >= LIMITS.winograd_channels
+        and positions <= LIMITS.winograd_positions
+    )
+
+
+def _transposed(p: Problem) -> Route:
+    if not p.unit_stride:
+        return Route("stock", "strides on both sides have no method")
+    per_group, out_per_group = p.per_group
+    if p.groups > 1:
+        if per_group == out_per_group == 1:
+            if p.taps <= 9:
+                return Route("elementwise_phases", "one channel a group: shifted products by phase")
+            return Route(
+                "depthwise_spread", "one channel a group: zeros between, then shifted products"
+            )
+        if per_group * p.taps <= LIMITS.elementwise_phases * math.prod(p.spread):
+            return Route("elementwise_phases", "a few channels a group: shifted products by phase")
+        return Route("blocks", "groups merged to blocks, each dense")
+    small = p.taps >= math.prod(p.spread) and p.out_channels * p.taps <= 3 * p.in_channels
+    line = p.dims == 1 and p.spread[0] < p.kernel[0] < 2 * p.spread[0]
+    if p.kernel == p.spread and p.unit_dilation:
+        return Route("product", "windows that do not overlap: one matrix product")
+    if small or line:
+        return Route("product", "few outputs an input: one matrix product, then sums")
+    if p.unit_dilation and all(k % s == 0 for k, s in zip(p.kernel, p.spread, strict=True)):
+        return Route("phases_as_one", "whole strides: all phases in one dense convolution")
+    return Route("phases", "a small dense convolution for each phase")
+
+
+def _weight(p: Problem) -> Route:
+    if set(p.spread) != {1}:
+        if p.unit_stride:
+            return Route(
+                "exchanged", "of a transposed convolution: input and gradient change places"
+            )
+        return Route("stock", "strides on both sides have no method")
+    per_group, out_per_group = p.per_group
+    plain = p.unit_stride and p.unit_dilation
+    if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
+        return Route("pointwise", "a kernel of one element is a matrix product")
+    if p.groups > 1:
+        if per_group == 1:
+            if p.dims == 1 and plain and p.taps >= LIMITS.spectra_depthwise:
+                return Route("spectra", "a long kernel is a product of spectra")
+            return Route("depthwise", "one channel a group: sums of products in one loop")
+        if p.dims == 1 and p.taps > LIMITS.long_kernel:
+            return Route("group_by_group", "long kernels: columns, one group after the other")
+        if per_group * out_per_group <= LIMITS.elementwise_weights:
+            return Route("elementwise", "a few channels a group: sums of products in one loop")
+        return Route("blocks", "products of blocks of groups, and their diagonals")
+    if p.dims == 1 and plain and p.taps >= LIMITS.spectra_dense:
+        return Route("spectra", "a long kernel is a product of spectra")
+    if p.dims == 3:
+        return Route("volume", "depth becomes batch and channels of two dimensions")
+    size = p.batch * p.in_channels * p.taps * p.length * itemsize(p)
+    weights = p.in_channels * p.taps * p.out_channels * p.batch
+    if weights <= LIMITS.small_weight and size <= LIMITS.columns_bytes and p.length >= 1000:
+        return Route("images", "a small weight: a product an image, then their sum")
+    if size <= LIMITS.weight_columns_bytes:
+        return Route("columns", "one product of all columns")
+    return Route("chunks", "products of columns, some images at a time")
+
+
+def blocks_of(p: Problem) -> int:
+    """Return how many groups are merged into a block."""
+    per_group, out_per_group = p.per_group
+    most = LIMITS.block_weights if p.role == "weight" else LIMITS.block_channels
+    many = 1
+    while many * max(per_group, out_per_group) < most and p.groups % (2 * many) == 0:
+        many *= 2
+    return many
+
+
+def block_of(p: Problem, many: int) -> Problem:
+    """Return the dense problem of one block of `many` groups."""
+    blocks = p.groups // many
+    return replace(
+        p,
+        in_channels=p.in_channels // blocks,
+        out_channels=p.out_channels // blocks,
+        groups=1,
+    )
+
+
+def itemsize(p: Problem) -> int:
+    """Return the bytes of one element."""
+    return {"float32": 4, "float64": 8}.get(p.dtype, 4)

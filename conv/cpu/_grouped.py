@@ -1,0 +1,148 @@
+"""Grouped convolutions with more than one channel a group."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ._batch import chunk_of, over_batch
+from ._depthwise import sums_of_products
+from ._layout import MEGABYTE, Pairs, at_tap, columns, offsets, pad_space, total
+
+
+def elementwise(
+    x: jax.Array,
+    w: jax.Array,
+    groups: int,
+    out: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Convolve as sums of shifted products, as the depthwise ones: for groups of a few channels."""
+    n = x.shape[0]
+    o, per_group = w.shape[:2]
+    dims, kernel = len(out), w.shape[2:]
+    padded = pad_space(x, padding)
+    grouped = padded.reshape(n, groups, 1, per_group, *padded.shape[2:])
+    factors = w.reshape(groups, o // groups, per_group, -1)
+    terms = []
+    for i in range(per_group):
+        for t, tap in enumerate(offsets(kernel, dilation)):
+            shifted = at_tap(grouped[:, :, :, i], tap, out, (1,) * dims)
+            terms.append(shifted * factors[:, :, i, t].reshape(1, groups, -1, *(1,) * dims))
+    return total(terms).reshape(n, o, *out)
+
+
+def merged(w: jax.Array, groups: int, many: int) -> jax.Array:
+    """Merge `many` groups to one, block-diagonally: (O, C / groups, ...) to (O, that * many)."""
+    o, per_group, *kernel = w.shape
+    split = w.reshape(groups // many, many, o // groups, 1, per_group, *kernel)
+    blocks = jnp.eye(many, dtype=w.dtype).reshape(1, many, 1, many, 1, *(1,) * len(kernel))
+    return (split * blocks).reshape(o, many * per_group, *kernel)
+
+
+def parts(x: jax.Array, count: int) -> list[jax.Array]:
+    """Split the channels of (N, C, ...) into `count` equal parts."""
+    return jnp.split(x, count, axis=1) if count > 1 else [x]
+
+
+def elementwise_weight(
+    x: jax.Array,
+    g: jax.Array,
+    groups: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Return the weight gradient (O, C / groups, *kernel) by sums of products."""
+    n, c = x.shape[:2]
+    o, out = g.shape[1], g.shape[2:]
+    padded = pad_space(x, padding)
+    left = padded.reshape(n, groups, 1, c // groups, *padded.shape[2:])
+    right = g.reshape(n, groups, o // groups, 1, *out)
+    products = [at_tap(left, tap, out, stride) * right for tap in offsets(kernel, dilation)]
+    sums = sums_of_products(products, range(4, 4 + len(out)), 31)
+    return jnp.stack(sums, -1).sum(0).reshape(o, c // groups, *kernel)
+
+
+def blocked_weight(
+    x: jax.Array,
+    g: jax.Array,
+    groups: int,
+    many: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Return the weight gradient by products of blocks of `many` groups, and their diagonals."""
+    n, c = x.shape[:2]
+    o, out = g.shape[1], g.shape[2:]
+    blocks, taps = groups // many, len(offsets(kernel, dilation))
+    padded = pad_space(x, padding)
+    size = jnp.dtype(x.dtype).itemsize * c * taps * g[0, 0].size
+    chunk = chunk_of(n, size, 16 * MEGABYTE)
+
+    def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
+        patches = columns(images.swapaxes(0, 1), kernel, out, stride, dilation, axis=1)
+        patches = patches.reshape(blocks, many * (c // groups) * taps, -1)
+        rows = gradients.swapaxes(0, 1).reshape(blocks, many * (o // groups), -1)
+        return lax.dot_general(rows, patches, (((2,), (2,)), ((0,), (0,))))
+
+    products = over_batch(step, padded, g, chunk)
+    split = products.reshape(blocks, many, o // groups, many, c // groups, *kernel)
+    diagonal = jnp.diagonal(split, axis1=1, axis2=3)
+    return jnp.moveaxis(diagonal, -1, 1).reshape(o, c // groups, *kernel)
+
+
+def group_by_group(
+    x: jax.Array,
+    w: jax.Array,
+    groups: int,
+    out: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Convolve one group after the other, by columns: for long kernels over few positions."""
+    n, o = x.shape[0], w.shape[0]
+    kernels = w.reshape(groups, o // groups, -1)
+
+    def one(both: tuple[jax.Array, jax.Array]) -> jax.Array:
+        data, kernel = both
+        patches = columns(data, w.shape[2:], out, stride, dilation, axis=1)
+        return kernel @ patches.reshape(kernel.shape[1], -1)
+
+    y = lax.map(one, (_by_group(pad_space(x, padding), groups), kernels))
+    return y.reshape(o, n, *out).swapaxes(0, 1)
+
+
+def group_by_group_weight(
+    x: jax.Array,
+    g: jax.Array,
+    groups: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Return the weight gradient of such a convolution, one group after the other."""
+    o, out = g.shape[1], g.shape[2:]
+
+    def one(both: tuple[jax.Array, jax.Array]) -> jax.Array:
+        data, gradient = both
+        rows = gradient.reshape(o // groups, -1)
+        patches = columns(data, kernel, out, stride, dilation, axis=1)
+        return lax.dot_general(rows, patches.reshape(-1, rows.shape[1]), (((1,), (1,)), ((), ())))
+
+    return lax.map(one, (_by_group(pad_space(x, padding), groups), _by_group(g, groups))).reshape(
+        o, x.shape[1] // groups, *kernel
+    )
+
+
+def _by_group(x: jax.Array, groups: int) -> jax.Array:
+    """Turn (N, C, *space) into (groups, C / groups, N, *space)."""
+    n, c, *space = x.shape
+    return x.swapaxes(0, 1).reshape(groups, c // groups, n, *space)

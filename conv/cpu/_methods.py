@@ -1,0 +1,185 @@
+"""Methods by name: what `_choose` names is computed here."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
+from ._choose import block_of, blocks_of, choose
+from ._columns import by_columns
+from ._direct import direct
+from ._layout import crop_space, cropped_away, pad_space
+from ._problem import Problem
+from ._winograd import winograd
+
+
+def solve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Compute a problem in canonical form by the method that is chosen for it."""
+    method = choose(p).method
+    if set(p.spread) == {1} and cropped_away(p.space, p.padding):
+        per_group, _ = p.per_group
+        weight_shape = (p.out_channels, per_group, *p.kernel)
+        shape = weight_shape if p.role == "weight" else (p.batch, p.out_channels, *p.out)
+        return jnp.zeros(shape, x.dtype)
+    if p.role == "weight":
+        return weight(p, method, x, w)
+    x, padding = _without_crop(p, x)
+    p = replace(p, padding=padding, space=x.shape[2:])
+    return transposed(p, method, x, w) if p.role == "transposed" else forward(p, method, x, w)
+
+
+def _without_crop(p: Problem, x: jax.Array) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
+    return (x, p.padding) if p.role == "transposed" else crop_space(x, p.padding)
+
+
+def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Compute a convolution: (N, O, *out)."""
+    if method == "pointwise":
+        return _pointwise.strided_pointwise(x, w, p.out, p.stride, p.groups)
+    if method == "patchify":
+        return _pointwise.patchify(x, w, p.out)
+    if method == "depthwise":
+        return _depthwise.depthwise(x, w, p.out, p.stride, p.padding, p.dilation)
+    if method == "elementwise":
+        return _grouped.elementwise(x, w, p.groups, p.out, p.padding, p.dilation)
+    if method == "blocks":
+        return in_blocks(p, x, w)
+    if method == "group_by_group":
+        arguments = (p.groups, p.out, p.stride, p.padding, p.dilation)
+        return _grouped.group_by_group(x, w, *arguments)
+    if method == "spectra":
+        return _fourier.by_spectra(x, w, p.groups, p.out[0], p.padding[0])
+    if method == "depth_sums":
+        return _volume.by_sums(x, w, p.out, p.padding, p.dilation, p.stride)
+    if method == "depth_slices":
+        return _volume.by_slices(x, w, p.out, p.stride, p.padding, p.dilation)
+    if method == "winograd":
+        return winograd(x, w, p.out, p.padding)
+    if method in ("columns", "columns_one_by_one"):
+        loop = method == "columns_one_by_one"
+        return by_columns(x, w, p.out, p.stride, p.padding, p.dilation, loop)
+    return direct(x, w, p.stride, p.padding, p.dilation, eigen=method == "direct_eigen")
+
+
+def in_blocks(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Merge groups to blocks and convolve each by itself."""
+    many = blocks_of(p)
+    count = p.groups // many
+    merged = _grouped.merged(w, p.groups, many)
+    inner = block_of(p, many)
+    kernels = jnp.split(merged, count) if count > 1 else [merged]
+    pieces = [
+        solve_block(inner, one, kernel)
+        for one, kernel in zip(_grouped.parts(x, count), kernels, strict=True)
+    ]
+    return jnp.concatenate(pieces, 1)
+
+
+def solve_block(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve one block: directly, or as any transposed convolution."""
+    if p.role == "transposed" or p.dims == 3:
+        return solve(p, x, w)
+    return direct(x, w, p.stride, p.padding, p.dilation)
+
+
+def transposed(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Compute a convolution of spread input: (N, O, *out)."""
+    if method == "elementwise_phases":
+        arguments = (p.groups, p.out, p.padding, p.spread, p.dilation)
+        return _depthwise.elementwise_phases(x, w, *arguments)
+    if method == "depthwise_spread":
+        spaced = pad_space(x, p.padding, [s - 1 for s in p.spread])
+        none = ((0, 0),) * p.dims
+        return _depthwise.depthwise(spaced, w, p.out, p.stride, none, p.dilation)
+    if method == "blocks":
+        return in_blocks(p, x, w)
+    if method == "product":
+        return _transposed.by_product(x, w, p.out, p.padding, p.spread, p.dilation)
+    if method == "phases_as_one":
+        return _transposed.as_one(x, w, p.out, p.padding, p.spread)
+    return _transposed.by_phases(x, w, p.out, p.padding, p.spread, p.dilation)
+
+
+def weight(p: Problem, method: str, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Compute a weight gradient: (O, C / groups, *kernel)."""
+    if method == "exchanged":
+        return exchanged(p, x, g)
+    x, padding = crop_space(x, p.padding)
+    arguments = (x, g, p.kernel, p.stride, padding, p.dilation)
+    if method == "pointwise":
+        flat = _weight.pointwise_weight(x, g, p.stride, p.groups)
+        return flat.reshape(p.out_channels, -1, *p.kernel)
+    if method == "depthwise":
+        return _depthwise.depthwise_weight(*arguments)
+    if method == "elementwise":
+        return _grouped.elementwise_weight(x, g, p.groups, *arguments[2:])
+    if method == "blocks":
+        return _grouped.blocked_weight(x, g, p.groups, blocks_of(p), *arguments[2:])
+    if method == "group_by_group":
+        return _grouped.group_by_group_weight(x, g, p.groups, *arguments[2:])
+    if method == "spectra":
+        return _fourier.weight_by_spectra(x, g, p.groups, p.kernel[0], padding[0])
+    if method == "volume":
+        return by_volume(p, x, g, padding)
+    if method == "images":
+        return _weight.images_weight(*arguments)
+    if method == "columns":
+        return _weight.columns_weight(*arguments)
+    return _weight.chunked_weight(*arguments)
+
+
+def by_volume(
+    p: Problem, x: jax.Array, g: jax.Array, padding: tuple[tuple[int, int], ...]
+) -> jax.Array:
+    """Compute a three-dimensional weight gradient by a two-dimensional one."""
+    images, gradients, in_gradients = _weight.volume_weight(
+        x, g, p.kernel, p.stride, padding, p.dilation
+    )
+    flat = replace(
+        p,
+        batch=images.shape[0],
+        in_channels=images.shape[1],
+        out_channels=gradients.shape[1],
+        space=images.shape[2:],
+        kernel=p.kernel[1:],
+        out=p.out[1:],
+        stride=p.stride[1:],
+        padding=padding[1:],
+        spread=p.spread[1:],
+        dilation=p.dilation[1:],
+    )
+    result = solve(flat, images, gradients)
+    if in_gradients:
+        split = result.reshape(p.kernel[0], p.out_channels, p.in_channels, *p.kernel[1:])
+        return jnp.moveaxis(split, 0, 2)
+    return result.reshape(p.out_channels, p.in_channels, *p.kernel)
+
+
+def exchanged(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Compute the weight gradient of a transposed convolution as one of a plain convolution.
+
+    With z the spread x: w[k] = sum over j of z[j + d k - low] g[j] is, counted from the other end,
+    sum over i of g[d q - a + s i] x[i], with q = K-1-k and a = d (K-1) - low.
+    """
+    pairs = tuple(
+        (d * (k - 1) - low, low + (n - 1) * s - m + 1)
+        for k, d, (low, _), n, s, m in zip(
+            p.kernel, p.dilation, p.padding, p.space, p.spread, p.out, strict=True
+        )
+    )
+    other = replace(
+        p,
+        in_channels=p.out_channels,
+        out_channels=p.in_channels,
+        space=p.out,
+        out=p.space,
+        stride=p.spread,
+        spread=(1,) * p.dims,
+        padding=pairs,
+    )
+    result = solve(other, g, x)
+    per_group, out_per_group = p.per_group
+    grouped = result.reshape(p.groups, per_group, out_per_group, *p.kernel).swapaxes(1, 2)
+    whole = grouped.reshape(p.out_channels, per_group, *p.kernel)
+    return jnp.flip(whole, range(2, 2 + p.dims))

@@ -1,0 +1,54 @@
+"""1 x 1 convolutions and others that are one matrix product: no windows overlap."""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from ._layout import at_tap
+
+
+def pointwise(x: jax.Array, w: jax.Array, groups: int = 1) -> jax.Array:
+    """Mix the channels of (N, C, *space) by w (O, C / groups)."""
+    n, c, *space = x.shape
+    o, per_group = w.shape
+    length = math.prod(space)
+    if groups > 1:
+        kernels = jnp.broadcast_to(
+            w.reshape(1, groups, o // groups, per_group), (n, groups, o // groups, per_group)
+        )
+        y = jnp.matmul(kernels, x.reshape(n, groups, per_group, length))
+    elif length >= LONG or n == 1:
+        # A shared factor must be spelled out for each image to become one batched product.
+        y = jnp.matmul(jnp.broadcast_to(w, (n, o, c)), x.reshape(n, c, length))
+    else:
+        flat = x.reshape(n, c, length).swapaxes(0, 1).reshape(c, n * length)
+        y = (w @ flat).reshape(o, n, length).swapaxes(0, 1)
+    return y.reshape(n, o, *space)
+
+
+# From this many positions on, one product an image is faster than one of all with two transposes.
+LONG = 1024
+
+
+def strided_pointwise(
+    x: jax.Array, w: jax.Array, out: Sequence[int], stride: Sequence[int], groups: int = 1
+) -> jax.Array:
+    """Convolve with a kernel of one element: take the elements that it meets, then mix them."""
+    picked = x if set(stride) == {1} else at_tap(x, (0,) * len(out), out, stride)
+    return pointwise(picked, w.reshape(w.shape[:2]), groups)
+
+
+def patchify(x: jax.Array, w: jax.Array, out: Sequence[int]) -> jax.Array:
+    """Convolve with stride = kernel, unpadded: windows tile the input and become channels."""
+    n, c, *_ = x.shape
+    kernel = w.shape[2:]
+    tiled = at_tap(
+        x, (0,) * len(out), [k * m for k, m in zip(kernel, out, strict=True)], (1,) * len(out)
+    )
+    split = tiled.reshape(n, c, *(m for pair in zip(out, kernel, strict=True) for m in pair))
+    dims = len(out)
+    order = [0, 1, *range(3, 2 + 2 * dims, 2), *range(2, 2 + 2 * dims, 2)]
+    patches = split.transpose(order).reshape(n, c * math.prod(kernel), *out)
+    return pointwise(patches, w.reshape(w.shape[0], -1))

@@ -1,0 +1,165 @@
+"""A convolution as the lowering rule meets it, in one canonical form.
+
+`lax.conv_general_dilated` is called with any order of dimensions. Here the arrays are x (N, C,
+*space), w (O, C / groups, *kernel) and y (N, O, *out), and
+
+    y[n, o, i] = sum over c, u of w[o, c, u] * z[n, c, s i + d u - low],
+
+where z is x, padded with zeros, or x with `spread - 1` zeros between its elements (a transposed
+convolution, or the input gradient of a strided one).
+
+A weight gradient is the same primitive with a kernel as large as its input and few outputs. Then
+the roles change: x (N, C, *space) and g (N, O, *out) are given, w (O, C / groups, *kernel) wanted.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Shapes and arguments of one convolution; all that a choice of method may depend on."""
+
+    role: str  # 'forward', 'transposed' (spread > 1) or 'weight'
+    batch: int
+    in_channels: int
+    out_channels: int
+    groups: int
+    space: tuple[int, ...]
+    kernel: tuple[int, ...]
+    out: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pairs
+    spread: tuple[int, ...]
+    dilation: tuple[int, ...]
+    dtype: str
+
+    @property
+    def dims(self) -> int:
+        """The number of spatial dimensions."""
+        return len(self.space)
+
+    @property
+    def taps(self) -> int:
+        """The number of kernel elements."""
+        return math.prod(self.kernel)
+
+    @property
+    def length(self) -> int:
+        """The number of output positions."""
+        return math.prod(self.out)
+
+    @property
+    def per_group(self) -> tuple[int, int]:
+        """Input and output channels of one group."""
+        return self.in_channels // self.groups, self.out_channels // self.groups
+
+    @property
+    def unit_stride(self) -> bool:
+        """Whether the window moves by one."""
+        return set(self.stride) == {1}
+
+    @property
+    def unit_dilation(self) -> bool:
+        """Whether the kernel has no holes."""
+        return set(self.dilation) == {1}
+
+    @property
+    def unpadded(self) -> bool:
+        """Whether nothing is padded or cropped."""
+        return all(pair == (0, 0) for pair in self.padding)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A problem, and how the primitive's operands become its arrays and its result theirs."""
+
+    problem: Problem
+    first: tuple[int, ...]  # permutation of the left operand to (N, C, *space)
+    second: tuple[int, ...]  # permutation of the right operand to (O, C, *kernel) or (N, O, *out)
+    result: tuple[int, ...]  # permutation of the canonical result to the primitive's
+
+
+def _inverse(spec: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argsort(spec))
+
+
+def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
+    """Bring the primitive's operands (anything with shape and dtype) to canonical form.
+
+    Returns None for what no method here is for: no spatial dimension or more than three, empty
+    arrays, symbolic sizes.
+    """
+    numbers: lax.ConvDimensionNumbers = params["dimension_numbers"]
+    lhs_spec, rhs_spec, out_spec = numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec
+    dims = len(lhs_spec) - 2
+    sizes = (*lhs.shape, *rhs.shape)
+    if dims not in (1, 2, 3) or not all(isinstance(n, int) and n > 0 for n in sizes):
+        return None
+    space = tuple(lhs.shape[i] for i in lhs_spec[2:])
+    kernel = tuple(rhs.shape[i] for i in rhs_spec[2:])
+    stride, dilation = tuple(params["window_strides"]), tuple(params["rhs_dilation"])
+    spread = tuple(params["lhs_dilation"])
+    pairs = tuple((int(low), int(high)) for low, high in params["padding"])
+    reach = [(n - 1) * e + 1 + sum(p) for n, e, p in zip(space, spread, pairs, strict=True)]
+    out = tuple(
+        (r - d * (k - 1) - 1) // s + 1
+        for r, d, k, s in zip(reach, dilation, kernel, stride, strict=True)
+    )
+    if min(out) < 1:
+        return None
+    features, batches = params["feature_group_count"], params["batch_group_count"]
+    whole = tuple(range(2, dims + 2))
+    # Of two ways to see a dense convolution, the one that unrolls fewer positions.
+    weight = batches > 1 or (features == 1 and math.prod(kernel) > math.prod(out))
+    if not weight:
+        problem = Problem(
+            role="forward" if set(spread) == {1} else "transposed",
+            batch=lhs.shape[lhs_spec[0]],
+            in_channels=lhs.shape[lhs_spec[1]],
+            out_channels=rhs.shape[rhs_spec[0]],
+            groups=features,
+            space=space,
+            kernel=kernel,
+            out=out,
+            stride=stride,
+            padding=pairs,
+            spread=spread,
+            dilation=dilation,
+            dtype=lhs.dtype.name,
+        )
+        return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))
+    # The output is the kernel that is wanted; stride and dilation change places.
+    problem = Problem(
+        role="weight",
+        batch=lhs.shape[lhs_spec[1]],
+        in_channels=lhs.shape[lhs_spec[0]],
+        out_channels=rhs.shape[rhs_spec[0]],
+        groups=batches,
+        space=space,
+        kernel=out,
+        out=kernel,
+        stride=dilation,
+        padding=pairs,
+        spread=spread,
+        dilation=stride,
+        dtype=lhs.dtype.name,
+    )
+    swap = (1, 0, *whole)
+    first = tuple(lhs_spec[i] for i in swap)
+    second = tuple(rhs_spec[i] for i in swap)
+    # The canonical result is (O, C / groups, *kernel); the primitive's batch axis holds C / groups.
+    return Plan(problem, first, second, _inverse([out_spec[1], out_spec[0], *out_spec[2:]]))
+
+
+def permute(x: jax.Array, order: tuple[int, ...]) -> jax.Array:
+    """Transpose, unless the order is the identity."""
+    return x if order == tuple(range(x.ndim)) else x.transpose(order)

@@ -1,0 +1,148 @@
+"""The CPU lowering rule of `lax.conv_general_dilated`, and the mark that switches it on.
+
+The rule sits below autodiff and batching, so that jvp, transposition and vmap stay JAX's own. It
+looks at equations traced inside of `accelerate()` only; every other convolution is lowered by the
+rule that JAX registered, to the same HLO as if this package were not imported.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.interpreters import mlir
+
+from ._choose import Route, choose
+from ._methods import solve
+from ._problem import Plan, permute, plan
+
+MARK = "convgrad"
+
+# What the methods compute in, by the dtype of the operands.
+COMPUTE = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
+# Integers stay what they are. XLA has one loop for all of their convolutions.
+COMPUTE |= {kind: kind for kind in ("int8", "int16", "int32", "int64", "uint8")}
+
+
+# What the functions of this package do where nothing was said: they are always on.
+_enabled: ContextVar[bool] = ContextVar("convgrad_enabled", default=True)
+
+
+@contextmanager
+def accelerate(enabled: bool = True) -> Iterator[None]:
+    """Make convolutions fast on CPU that are traced inside, of any JAX library.
+
+    Use it as a context manager around a call (of a model of Flax, Equinox, Haiku or Keras, under
+    jit or not), or as a decorator of the function that calls. It changes how
+    `lax.conv_general_dilated` is compiled for CPU, forward and backward, at every order of
+    differentiation and under vmap; results agree up to rounding. Programs for GPU and TPU are the
+    same as without it, and so are programs traced outside. The functions and modules of this
+    package have it always on.
+
+    A function that `jax.jit` has compiled outside is traced anew inside, and kept beside.
+
+    Args:
+      enabled: False switches the rule off inside, for this package's functions too: every
+        convolution is then lowered as JAX does it.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from conv import accelerate
+      >>> layer = nnx.Conv(8, 8, (3, 3), feature_group_count=8, rngs=nnx.Rngs(0))
+      >>> with accelerate():
+      ...     y = layer(jnp.ones((1, 16, 16, 8)))
+      >>> y.shape
+      (1, 16, 16, 8)
+
+    Reference: jax-ml/jax#13800, #23713, #31662 and #12868 tell what is slow without it.
+    """
+    before = _enabled.set(enabled)
+    try:
+        with set_xla_metadata(**{MARK: "on" if enabled else "off"}):
+            yield
+    finally:
+        _enabled.reset(before)
+
+
+def accelerated() -> AbstractContextManager[None]:
+    """Mark what this package's own functions trace, unless `accelerate(False)` is in force."""
+    return accelerate(_enabled.get())
+
+
+@contextmanager
+def _unmarked() -> Iterator[None]:
+    with set_xla_metadata(**{MARK: None}):
+        yield
+
+
+def route(lhs: Any, rhs: Any, params: dict[str, Any]) -> tuple[Plan | None, Route]:
+    """Say how the rule computes a convolution of operands with these shapes and dtypes."""
+    dtype, wanted = lhs.dtype.name, params.get("preferred_element_type")
+    if rhs.dtype != lhs.dtype:
+        return None, Route("stock", "operands of two dtypes")
+    if dtype.startswith("complex"):
+        if wanted is None or jnp.dtype(wanted) == lhs.dtype:
+            return None, Route("complex", "four real convolutions, each by its own method")
+        return None, Route("stock", f"dtype {dtype} to {wanted}")
+    compute = COMPUTE.get(dtype)
+    if compute is None or not (wanted is None or jnp.dtype(wanted).name in (dtype, compute)):
+        return None, Route("stock", f"dtype {dtype} has no method")
+    found = plan(lhs, rhs, params)
+    if found is None:
+        return None, Route("stock", "no method for such dimensions or groups")
+    return found, choose(found.problem)
+
+
+def _compute(found: Plan, lhs: jax.Array, rhs: jax.Array, *, dtype: Any) -> jax.Array:
+    compute = COMPUTE[lhs.dtype.name]
+    x = permute(lhs.astype(compute), found.first)
+    w = permute(rhs.astype(compute), found.second)
+    return permute(solve(found.problem, x, w), found.result).astype(dtype)
+
+
+def _complex(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
+    """Multiply out: real and imaginary parts are marked real convolutions."""
+    with accelerate():
+        real = {**params, "preferred_element_type": None}
+        bind = lax.conv_general_dilated_p.bind
+        parts = [[bind(a, b, **real) for b in (rhs.real, rhs.imag)] for a in (lhs.real, lhs.imag)]
+    return lax.complex(parts[0][0] - parts[1][1], parts[0][1] + parts[1][0])
+
+
+def _lower(ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Sequence[Any]:
+    """Lower one convolution for CPU: by a method where it is marked, else as JAX does."""
+    context = getattr(ctx, "jaxpr_eqn_ctx", None)
+    marks = getattr(context, "xla_metadata", None) or {}
+    if marks.get(MARK) == "on":
+        left, right = ctx.avals_in
+        found, chosen = route(left, right, params)
+        body = None
+        if chosen.method == "complex":
+            body = partial(_complex, **params)
+        elif found is not None and chosen.method != "stock":
+            body = partial(_compute, found, dtype=ctx.avals_out[0].dtype)
+        if body is not None:
+            with _unmarked():
+                return mlir.lower_fun(body, multiple_results=False)(ctx, lhs, rhs)
+    return _stock(ctx, lhs, rhs, **params)
+
+
+def _stock_rule() -> Any:
+    """Return the rule that JAX itself registered for CPU. It is kept in a private table only."""
+    from jax._src.interpreters import mlir as tables
+
+    primitive = lax.conv_general_dilated_p
+    entry = tables._platform_specific_lowerings["cpu"].get(primitive)
+    if entry is None:
+        entry = tables._lowerings[primitive]
+    return getattr(entry, "rule", entry)
+
+
+_stock = _stock_rule()
+mlir.register_lowering(lax.conv_general_dilated_p, _lower, platform="cpu")

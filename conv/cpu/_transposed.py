@@ -1,0 +1,163 @@
+"""Transposed convolutions, and input gradients of strided ones: zeros between the input's elements.
+
+None of the methods multiplies by these zeros. Output position s m + r (phase r) meets only the taps
+u with s dividing r - low + d u, at whole distances in the input without zeros.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+
+from ._direct import convolve_last, kernel_last
+from ._layout import (
+    Pairs,
+    channels_first,
+    channels_last,
+    crop_space,
+    cropped_away,
+    interleave,
+    pad_space,
+    total,
+    trim,
+)
+
+
+def phase_taps(kernel: int, low: int, spread: int, dilation: int) -> list[tuple[range, int, int]]:
+    """For each phase: its taps, where the first one looks, and the distance of the following."""
+    step = spread // math.gcd(spread, dilation)
+    phases = []
+    for r in range(spread):
+        first = next((u for u in range(step) if (r - low + u * dilation) % spread == 0), kernel)
+        offset = (r - low + first * dilation) // spread
+        phases.append((range(first, kernel, step), offset, step * dilation // spread))
+    return phases
+
+
+def by_phases(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    padding: Pairs,
+    spread: Sequence[int],
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Convolve each phase by itself, a small dense convolution, and interleave the results."""
+    n, o = x.shape[0], w.shape[0]
+    counts = [-(-m // s) for m, s in zip(out, spread, strict=True)]
+    axes = [
+        phase_taps(k, low, s, d)
+        for k, (low, _), s, d in zip(w.shape[2:], padding, spread, dilation, strict=True)
+    ]
+    data = channels_last(x)
+
+    def phase(r: tuple[int, ...]) -> jax.Array:
+        chosen = [axis[i] for axis, i in zip(axes, r, strict=True)]
+        if any(len(taps) == 0 for taps, _, _ in chosen):
+            return jnp.zeros((n, *counts, o), x.dtype)
+        picked = w[
+            (slice(None), slice(None), *(slice(t.start, t.stop, t.step) for t, _, _ in chosen))
+        ]
+        pairs = [
+            (-offset, count - size + offset + distance * (len(taps) - 1))
+            for (taps, offset, distance), count, size in zip(
+                chosen, counts, x.shape[2:], strict=True
+            )
+        ]
+        if cropped_away(x.shape[2:], pairs):
+            return jnp.zeros((n, *counts, o), x.dtype)
+        cropped, rest = crop_space(x, pairs)
+        here = data if cropped is x else channels_last(cropped)
+        distances = [distance if len(taps) > 1 else 1 for taps, _, distance in chosen]
+        return plain(here, kernel_last(picked), rest, distances)
+
+    return channels_first(trim(interleave(phase, spread, 1), out, 1))
+
+
+def plain(x: jax.Array, w: jax.Array, padding: Pairs, dilation: Sequence[int]) -> jax.Array:
+    """Convolve channels-last arrays with stride 1; a kernel of one element is a product."""
+    dims = len(padding)
+    if all(k == 1 for k in w.shape[:dims]) and all(p == (0, 0) for p in padding):
+        return (x.reshape(-1, x.shape[-1]) @ w.reshape(w.shape[-2:])).reshape(*x.shape[:-1], -1)
+    return convolve_last(x, w, (1,) * dims, padding, dilation, eigen=True)
+
+
+def as_one(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    padding: Pairs,
+    spread: Sequence[int],
+) -> jax.Array:
+    """Convolve all phases at once, as further output channels: for a kernel of whole strides.
+
+    The output begins some places early, so that every phase looks at the same input elements.
+    """
+    n, o, c = x.shape[0], *w.shape[:2]
+    dims, kernel = len(out), w.shape[2:]
+    early = [(s - 1 - low) % s for (low, _), s in zip(padding, spread, strict=True)]
+    widths = [k // s for k, s in zip(kernel, spread, strict=True)]
+    split = w.reshape(o, c, *(m for pair in zip(widths, spread, strict=True) for m in pair))
+    # Phase r takes tap s - 1 - r of each stride.
+    split = jnp.flip(split, range(3, 3 + 2 * dims, 2))
+    order = [*range(2, 2 + 2 * dims, 2), 1, *range(3, 3 + 2 * dims, 2), 0]
+    merged = split.transpose(order).reshape(*widths, c, math.prod(spread) * o)
+    counts = [-(-(m + e) // s) for m, e, s in zip(out, early, spread, strict=True)]
+    pairs = []
+    for (low, _), s, e, width, count, size in zip(
+        padding, spread, early, widths, counts, x.shape[2:], strict=True
+    ):
+        offset = (s - 1 - low - e) // s
+        pairs.append((-offset, count - size + offset + width - 1))
+    if cropped_away(x.shape[2:], pairs):
+        return jnp.zeros((n, o, *out), x.dtype)
+    cropped, rest = crop_space(x, pairs)
+    y = plain(channels_last(cropped), merged, rest, (1,) * dims)
+    y = y.reshape(n, *counts, *spread, o)
+    order = [0, 1 + 2 * dims, *(m for i in range(dims) for m in (1 + i, 1 + dims + i))]
+    y = y.transpose(order).reshape(n, o, *(m * s for m, s in zip(counts, spread, strict=True)))
+    return trim(y, out, 2, early)
+
+
+def by_product(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    padding: Pairs,
+    spread: Sequence[int],
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Multiply every input position by the whole kernel, then add up what falls together."""
+    n, c, *space = x.shape
+    o, _, *kernel = w.shape
+    rows = jnp.moveaxis(w, 1, -1).reshape(-1, c)
+    each = jnp.matmul(jnp.broadcast_to(rows, (n, *rows.shape)), x.reshape(n, c, -1))
+    each = each.reshape(n, o, *kernel, *space)
+    counts = [-(-m // s) for m, s in zip(out, spread, strict=True)]
+    axes = [
+        phase_taps(k, low, s, d)
+        for k, (low, _), s, d in zip(kernel, padding, spread, dilation, strict=True)
+    ]
+
+    def phase(r: tuple[int, ...]) -> jax.Array:
+        terms = []
+        taps = [
+            [(u, offset + i * distance) for i, u in enumerate(taps)]
+            for taps, offset, distance in (axis[i] for axis, i in zip(axes, r, strict=True))
+        ]
+        for tap in product(*taps):
+            one = each[(slice(None), slice(None), *(u for u, _ in tap))]
+            pairs = [
+                (-offset, count - size + offset)
+                for (_, offset), count, size in zip(tap, counts, space, strict=True)
+            ]
+            if all(
+                -low < size and -high < size
+                for (low, high), count, size in zip(pairs, counts, space, strict=True)
+            ):
+                terms.append(pad_space(one, pairs))
+        return total(terms) if terms else jnp.zeros((n, o, *counts), x.dtype)
+
+    return trim(interleave(phase, spread, 2), out, 2)
