@@ -1,0 +1,27 @@
+"""Automatic differentiation with PyTorch's names on JAX's transformations."""
+
+from grad._backward import backward as backward
+from grad._detach import detach as detach
+from grad._detach import no_grad as no_grad
+from grad._functional import vjp as vjp
+from grad._graph import AccumulateGrad as AccumulateGrad
+from grad._graph import Graph as Graph
+from grad._graph import Node as Node
+from grad._graph import graph as graph
+from grad._programs import dot as dot
+from grad._programs import double_until as double_until
+from grad._programs import mean_of_squares as mean_of_squares
+
+__all__ = [
+    "AccumulateGrad",
+    "Graph",
+    "Node",
+    "backward",
+    "detach",
+    "dot",
+    "double_until",
+    "graph",
+    "mean_of_squares",
+    "no_grad",
+    "vjp",
+]

@@ -1,0 +1,190 @@
+"""Which outputs of a jaxpr depend differentiably on which of its inputs.
+
+The answer is PyTorch's: a value has a ``grad_fn`` when some operation on floating point values
+leads to it from a tracked input. ``floor`` or ``sign`` connect although their derivative is zero;
+``stop_gradient``, integers and booleans cut the path, and so does a predicate.
+
+Sets of inputs are integers used as bit masks: bit ``i`` stands for input ``i``.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jax.extend import core
+
+from grad._arrays import is_inexact
+
+# For each output of an equation, the mask of those of its inputs that it depends on.
+Flow = list[int]
+
+
+def dependence(jaxpr: Any) -> tuple[frozenset[int], ...]:
+    """Return for each output of a (closed) jaxpr the indices of the inputs it depends on."""
+    return tuple(
+        frozenset(i for i in range(mask.bit_length()) if mask >> i & 1)
+        for mask in _jaxpr_flow(jaxpr)
+    )
+
+
+def equation_flow(eqn: Any) -> Flow:
+    """Return for each output of one equation the mask of the inputs it depends on."""
+    name = eqn.primitive.name
+    rule = _RULES.get(name)
+    if rule is None and name.startswith(("custom_jvp_call", "custom_vjp_call")):
+        rule = _all
+    flow = (rule or _all)(eqn)
+    sources = _union(1 << i for i, atom in enumerate(eqn.invars) if carries_gradient(atom))
+    return [
+        mask & sources if carries_gradient(var) else 0
+        for var, mask in zip(eqn.outvars, flow, strict=True)
+    ]
+
+
+def carries_gradient(atom: Any) -> bool:
+    """Whether a jaxpr's variable (or literal) has a floating point or complex dtype."""
+    return is_inexact(getattr(atom.aval, "dtype", int))
+
+
+def open_jaxpr(jaxpr: Any) -> Any:
+    """Return the jaxpr inside a closed one; the two are one class in newer versions of JAX."""
+    return getattr(jaxpr, "jaxpr", jaxpr)
+
+
+def scan_counts(eqn: Any) -> tuple[int, int]:
+    """Return how many inputs of a ``scan`` are constants and how many are carried."""
+    if "num_carry" in eqn.params:
+        return eqn.params["num_consts"], eqn.params["num_carry"]
+    consts, carry, _ = eqn.params["ft_in"].unpack()
+    return len(list(consts)), len(list(carry))
+
+
+_cache: weakref.WeakKeyDictionary[Any, Flow] = weakref.WeakKeyDictionary()
+
+
+def _jaxpr_flow(jaxpr: Any) -> Flow:
+    jaxpr = open_jaxpr(jaxpr)
+    if jaxpr not in _cache:
+        _cache[jaxpr] = _compute_flow(jaxpr)
+    return _cache[jaxpr]
+
+
+def _compute_flow(jaxpr: Any) -> Flow:
+    reach = {var: 1 << i for i, var in enumerate(jaxpr.invars) if carries_gradient(var)}
+
+    def look_up(atom: Any) -> int:
+        return 0 if isinstance(atom, core.Literal) else reach.get(atom, 0)
+
+    for eqn in jaxpr.eqns:
+        sources = [look_up(atom) for atom in eqn.invars]
+        if any(sources):
+            for var, mask in zip(eqn.outvars, equation_flow(eqn), strict=True):
+                reach[var] = _through(mask, sources)
+    return [look_up(atom) for atom in jaxpr.outvars]
+
+
+def _union(masks: Any) -> int:
+    total = 0
+    for mask in masks:
+        total |= mask
+    return total
+
+
+def _through(mask: int, sources: Sequence[int]) -> int:
+    """Compose: what the inputs named by ``mask`` depend on, given what each depends on."""
+    return _union(source for i, source in enumerate(sources) if mask >> i & 1)
+
+
+# The rules. An unknown primitive connects everything; so does a function with a derivative of its
+# own, whose forward code does not say what its backward does (a step function with a surrogate
+# derivative is the common case). PyTorch treats its custom Functions so as well.
+
+
+def _all(eqn: Any) -> Flow:
+    return [(1 << len(eqn.invars)) - 1] * len(eqn.outvars)
+
+
+def _none(eqn: Any) -> Flow:
+    return [0] * len(eqn.outvars)
+
+
+def _each_its_own(eqn: Any) -> Flow:
+    if len(eqn.invars) != len(eqn.outvars):
+        return _all(eqn)
+    return [1 << i for i in range(len(eqn.outvars))]
+
+
+def _call(eqn: Any) -> Flow:
+    inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+    if inner is None or len(open_jaxpr(inner).invars) != len(eqn.invars):
+        return _all(eqn)
+    return _jaxpr_flow(inner)
+
+
+def _cond(eqn: Any) -> Flow:
+    flows = [_jaxpr_flow(branch) for branch in eqn.params["branches"]]
+    return [_union(masks) << 1 for masks in zip(*flows, strict=True)]  # input 0 is the predicate
+
+
+def _while(eqn: Any) -> Flow:
+    skipped, consts = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    body = _jaxpr_flow(eqn.params["body_jaxpr"])
+    fixed = [1 << (skipped + i) for i in range(consts)]
+    carry = [1 << (skipped + consts + i) for i in range(len(body))]
+    while True:  # the trip count is unknown: zero, one, two, ... trips together
+        step = [old | _through(mask, fixed + carry) for old, mask in zip(carry, body, strict=True)]
+        if step == carry:
+            return carry
+        carry = step
+
+
+def _scan(eqn: Any) -> Flow:
+    """Follow the carry trip by trip; the states soon repeat, and then the rest is known."""
+    consts, count = scan_counts(eqn)
+    body = _jaxpr_flow(eqn.params["jaxpr"])
+    inputs = [1 << i for i in range(len(eqn.invars))]
+    fixed, carry, slices = (
+        inputs[:consts],
+        inputs[consts : consts + count],
+        inputs[consts + count :],
+    )
+    stacked = [0] * (len(body) - count)
+    seen: dict[tuple[int, ...], int] = {}
+    trips, length = 0, eqn.params["length"]
+    while trips < length:
+        if tuple(carry) in seen:
+            period = trips - seen[tuple(carry)]
+            if (length - trips) % period == 0:
+                break
+        else:
+            seen[tuple(carry)] = trips
+        step = [_through(mask, fixed + carry + slices) for mask in body]
+        carry = step[:count]
+        stacked = [old | new for old, new in zip(stacked, step[count:], strict=True)]
+        trips += 1
+    return carry + stacked
+
+
+_RULES: dict[str, Callable[[Any], Flow]] = {
+    "stop_gradient": _none,
+    "sort": _each_its_own,
+    "optimization_barrier": _each_its_own,
+    "cond": _cond,
+    "while": _while,
+    "scan": _scan,
+    **dict.fromkeys(
+        (
+            "jit",
+            "pjit",
+            "closed_call",
+            "core_call",
+            "checkpoint",
+            "remat",
+            "remat2",
+            "shard_map",
+        ),
+        _call,
+    ),
+}
