@@ -1,0 +1,100 @@
+"""`python -m benchmarks`: time the layers, print tables, write results as data and a picture."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from ._layers import QUICK, load
+from ._measure import measure
+from ._plot import plot
+from ._programs import races
+from ._report import race_targets, show, show_races, show_targets, targets
+from ._sides import NAMES
+
+
+def versions() -> dict[str, str]:
+    """Say what the figures were measured on."""
+    packages = ("jax", "jaxlib", "flax", "equinox", "torch", "numpy")
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "torch threads": str(torch.get_num_threads()),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def _processor() -> str:
+    """Name the processor and its widest vector instructions."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    fields = {key.strip(): value.strip() for key, value in fields.items()}
+    flags = fields.get("flags", "").split()
+    widest = next((f for f in ("avx512f", "avx2", "avx") if f in flags), platform.machine())
+    return f"{fields.get('model name', platform.machine())} ({widest})"
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="seven layers, PyTorch, lax and ours")
+    parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
+    parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--rounds", type=int, default=15, help="times each side is called (15)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="limit a layer and mode (8)")
+    parser.add_argument("--out", type=Path, help="folder for results.json and ratios.png")
+    options = parser.parse_args()
+    if jax.default_backend() != "cpu":
+        parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
+    layers = load()
+    names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
+    unknown = set(names) - {layer.name for layer in layers}
+    if unknown:
+        parser.error(f"--layers: no layer is called {', '.join(sorted(unknown))}")
+    chosen = [layer for layer in layers if layer.name in names]
+    quick_sides = ("torch", "lax", "ours")
+    sides = tuple(s for s in options.sides if not options.quick or s in quick_sides)
+    rounds, seconds = (7, 3.0) if options.quick else (options.rounds, options.seconds)
+    records = []
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("timing", total=len(chosen))
+        for layer in chosen:
+            progress.update(task, description=layer.name)
+            records.append(measure(layer, rounds, seconds, sides))
+            progress.advance(task)
+    about = versions()
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    show(records, console)
+    programs = [] if options.quick or options.layers else races(rounds)
+    lines = targets(records) + race_targets(programs)
+    show_races(programs, console)
+    show_targets(lines, console)
+    console.print(", ".join(f"{k} {v}" for k, v in about.items()), style="dim")
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        data = {
+            "versions": about,
+            "layers": [r.data() for r in records],
+            "programs": [asdict(r) for r in programs],
+        }
+        (options.out / "results.json").write_text(json.dumps(data, indent=1) + "\n")
+        plot(records, options.out / "ratios.png")
+    return 0 if all(t.held for t in lines) else 1
+
+
+sys.exit(main())

@@ -1,0 +1,94 @@
+"""The layers that are timed: shapes of well-known networks, with the reason each is here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FILE = Path(__file__).with_name("layers.json")
+QUICK = (
+    "resnet50-3x3",
+    "resnet50-1x1",
+    "mobilenetv2-dw",
+    "resnext-32x4d",
+    "dcgan-up",
+    "conformer-dw",
+    "wavenet",
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution with its arguments, as PyTorch's functional call takes them."""
+
+    name: str
+    op: str
+    input: tuple[int, ...]
+    weight: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    groups: int
+    why: str
+
+    @property
+    def dims(self) -> int:
+        """The number of spatial dimensions."""
+        return len(self.weight) - 2
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the layer is a transposed convolution."""
+        return "transpose" in self.op
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of the functional call."""
+        named = {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+        return {**named, "output_padding": self.output_padding} if self.transposed else named
+
+    def arrays(self, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
+        """Draw an input and a weight with unit variance of the output."""
+        rng = np.random.default_rng(0)
+        fan = (
+            self.weight[0] * np.prod(self.weight[2:]) / self.groups
+            if self.transposed
+            else (np.prod(self.weight[1:]))
+        )
+        x = rng.standard_normal(self.input).astype(dtype)
+        return x, (rng.standard_normal(self.weight) / np.sqrt(fan)).astype(dtype)
+
+
+def load() -> list[Layer]:
+    """Read the list of layers."""
+    layers = []
+    for entry in json.loads(FILE.read_text()):
+        dims = len(entry["weight"]) - 2
+        fields = {
+            name: _tuple(entry.get(name, 0), dims)
+            for name in ("stride", "padding", "dilation", "output_padding")
+        }
+        layers.append(
+            Layer(
+                name=entry["name"],
+                op=entry["op"],
+                input=tuple(entry["input"]),
+                weight=tuple(entry["weight"]),
+                groups=entry["groups"],
+                why=entry["why"],
+                **fields,
+            )
+        )
+    return layers
+
+
+def _tuple(value: int | list[int], dims: int) -> tuple[int, ...]:
+    return (value,) * dims if isinstance(value, int) else tuple(value)
