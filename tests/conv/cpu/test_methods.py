@@ -1,0 +1,177 @@
+"""Every method of the CPU rule, in all three roles, beside XLA's own lowering and PyTorch."""
+
+from collections import Counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from jax import lax
+
+import conv
+from conv.cpu import _methods
+from conv.cpu._choose import choose
+from tests.support.agree import TOLERANCE, draw, to_torch
+
+
+def random_call(rng: np.random.Generator) -> tuple[Any, tuple[int, ...], tuple[int, ...], str]:
+    """Draw a convolution with any strides, dilations, groups, padding and order of dimensions."""
+    dims = int(rng.integers(1, 4))
+    groups = int(rng.choice([1, 1, 1, 2, 3, 4, 8]))
+    ins, outs = (int(rng.choice([1, 1, 2, 3, 8, 20])) for _ in range(2))
+
+    def some(low: int, high: int) -> tuple[int, ...]:
+        return tuple(int(n) for n in rng.integers(low, high, dims))
+
+    one = (1,) * dims
+    kernel = some(1, 5)
+    stride = some(1, 4) if rng.random() < 0.6 else one
+    dilation = some(1, 4) if rng.random() < 0.5 else one
+    if rng.random() < 0.15:
+        stride = kernel
+    if dims == 1 and rng.random() < 0.3:
+        kernel = (int(rng.choice([20, 40, 128, 300])),)
+    pads = tuple((p, p + int(rng.integers(0, 2))) for p in some(0, 4))
+    if rng.random() < 0.3:
+        pads = ((0, 0),) * dims
+    wide = 30 if dims < 3 and rng.random() < 0.15 else 0
+    space = tuple(
+        n + d * (k - 1) + wide for n, k, d in zip(some(1, 9), kernel, dilation, strict=True)
+    )
+    spread = rng.random() < 0.35
+    orders = [tuple(range(dims + 2))] * 3
+    if rng.random() < 0.3:
+        orders = [tuple(int(i) for i in rng.permutation(dims + 2)) for _ in range(3)]
+    settings = {
+        "window_strides": one if spread else stride,
+        "padding": pads,
+        "lhs_dilation": stride if spread else one,
+        "rhs_dilation": dilation,
+        "dimension_numbers": lax.ConvDimensionNumbers(*orders),
+        "feature_group_count": groups,
+    }
+    shapes = [(int(rng.choice([1, 2, 4])), groups * ins, *space), (groups * outs, ins, *kernel)]
+    placed = [
+        tuple(np.array(shape)[np.argsort(order)].tolist())
+        for shape, order in zip(shapes, orders, strict=False)
+    ]
+    dtype = str(rng.choice(["float64", "float64", "float32", "bfloat16", "complex128"]))
+
+    def call(x: jax.Array, w: jax.Array) -> jax.Array:
+        return lax.conv_general_dilated(x, w, **settings)
+
+    return call, placed[0], placed[1], dtype
+
+
+def value_and_gradients(call: Any, x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
+    y, pull = jax.vjp(call, x, w)
+    return (y, *pull(g))
+
+
+def sweep(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """Compare the rule on and off over random calls; return how often each method was used."""
+    used: Counter = Counter()
+
+    def spy(problem: Any) -> Any:
+        chosen = choose(problem)
+        used[problem.role, chosen.method] += 1
+        return chosen
+
+    monkeypatch.setattr(_methods, "choose", spy)
+    rng = np.random.default_rng(seed)
+    done = 0
+    while done < count:
+        call, left, right, dtype = random_call(rng)
+        x, w = jnp.asarray(draw(1, left, dtype)), jnp.asarray(draw(2, right, dtype))
+        try:
+            shape = jax.eval_shape(call, x, w).shape
+        except (TypeError, ValueError):
+            continue  # a negative size: nothing to compare
+        g = jnp.asarray(draw(3, shape, dtype))
+        program = jax.jit(lambda *a, call=call: value_and_gradients(call, *a))
+        stock = program(x, w, g)
+        with conv.accelerate():
+            fast = program(x, w, g)
+        for name, ours, theirs in zip(("y", "dx", "dw"), fast, stock, strict=True):
+            assert ours.dtype == theirs.dtype
+            assert ours.shape == theirs.shape
+            wide = "complex128" if dtype.startswith("complex") else "float64"
+            difference = np.abs(np.asarray(ours, wide) - np.asarray(theirs, wide)).max(initial=0)
+            most = np.abs(np.asarray(theirs, wide)).max(initial=1e-30)
+            assert difference <= TOLERANCE[dtype] * most, (name, left, right, dtype)
+        done += 1
+    return used
+
+
+def test_rule_on_and_off_agree_over_random_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = sweep(0, 60, monkeypatch)
+    assert len(used) >= 20
+    assert {role for role, _ in used} == {"forward", "transposed", "weight"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_rule_on_and_off_agree_over_many_random_calls(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(seed, 150, monkeypatch)
+
+
+# One layer a method: (name, input, weight, arguments of conv, the methods of the three roles).
+ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[str]]] = [
+    ("1x1", (2, 8, 9, 9), (6, 8, 1, 1), {}, ["pointwise"] * 3),
+    ("grouped-1x1", (2, 8, 9, 9), (6, 4, 1, 1), {"groups": 2}, ["pointwise"] * 3),
+    ("winograd", (1, 256, 8, 7), (256, 256, 3, 3), {"padding": 1},
+     ["winograd", "winograd", "columns"]),
+    ("large", (1, 128, 96, 96), (32, 128, 3, 3), {"padding": 1},
+     ["direct", "direct_eigen", "chunks"]),
+    ("strided", (2, 16, 17, 16), (24, 16, 3, 3), {"stride": 2, "padding": 1},
+     ["columns_one_by_one", "phases", "columns"]),
+    ("first", (2, 3, 40, 40), (16, 3, 3, 3), {"padding": 1}, ["columns", "columns", "images"]),
+    ("patches", (2, 3, 16, 16), (8, 3, 4, 4), {"stride": 4}, ["patchify", "product", "columns"]),
+    ("depthwise", (2, 6, 9, 9), (12, 1, 3, 3), {"groups": 6},
+     ["depthwise", "elementwise", "depthwise"]),
+    ("depthwise-strided", (2, 6, 9, 9), (6, 1, 3, 3), {"groups": 6, "stride": 2},
+     ["depthwise", "elementwise_phases", "depthwise"]),
+    ("depthwise-5-strided", (2, 6, 9, 9), (6, 1, 5, 5), {"groups": 6, "stride": 2},
+     ["depthwise", "depthwise_spread", "depthwise"]),
+    ("depthwise-long", (2, 6, 300), (6, 1, 128), {"groups": 6, "padding": 64}, ["spectra"] * 3),
+    ("grouped-long", (2, 16, 60), (8, 8, 64), {"padding": 32, "groups": 2}, ["group_by_group"] * 3),
+    ("dense-longer-than-input", (2, 20, 20), (8, 20, 24), {"padding": 8},
+     ["columns", "columns", "columns"]),
+    ("dense-long", (2, 6, 400), (4, 6, 256), {"padding": 100}, ["spectra"] * 3),
+    ("grouped", (2, 8, 9, 9), (8, 4, 3, 3), {"groups": 2}, ["elementwise"] * 3),
+    ("grouped-wide", (2, 32, 9, 9), (32, 16, 3, 3), {"groups": 2},
+     ["blocks", "blocks", "blocks"]),
+    ("volume", (2, 3, 5, 6, 7), (4, 3, 3, 3, 3), {}, ["depth_sums", "depth_sums", "volume"]),
+    ("volume-strided", (2, 3, 9, 9, 9), (4, 3, 3, 3, 3), {"stride": 2},
+     ["depth_slices", "phases", "volume"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("input", "weight", "arguments", "methods"), [r[1:] for r in ROUTES], ids=[r[0] for r in ROUTES]
+)
+def test_each_method_beside_pytorch(
+    input: tuple[int, ...], weight: tuple[int, ...], arguments: dict[str, Any], methods: list[str]
+) -> None:
+    """The method is the one named, and its result PyTorch's, forward and in both gradients."""
+    dims = len(weight) - 2
+    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
+    x, w = draw(0, input), draw(1, weight)
+
+    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
+        return value_and_gradients(lambda x, w: ours(x, w, **arguments), x, w, g)
+
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = theirs(*tensors, **arguments)
+    g = draw(2, tuple(expected.shape))
+    first, *rest = (r.method for r in conv.routes(gradients, x, w, g))
+    assert [first, *sorted(rest)] == [methods[0], *sorted(methods[1:])]
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
+        right = right.detach().numpy()
+        # Winograd and Fourier transforms lose a few bits more than plain sums.
+        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-11 * np.abs(right).max())

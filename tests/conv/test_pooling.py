@@ -1,0 +1,393 @@
+"""Max, average and adaptive pooling beside torch.nn.functional's."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import conv
+from tests.support.agree import assert_agree, assert_refused, assert_same, draw, to_numpy, to_torch
+from tests.support.cases import POOL_CASES, PoolCase
+
+pytestmark = pytest.mark.long
+
+F = torch.nn.functional
+DIMS = (1, 2, 3)
+EACH_CASE = [(dims, case) for dims in DIMS for case in POOL_CASES[dims]]
+EACH_ID = [f"{dims}d-{case}" for dims, case in EACH_CASE]
+INTEGERS = ("int8", "uint8", "int16", "int32", "int64")
+
+NAN = float("nan")
+INF = float("inf")
+
+
+def both(name: str, dims: int, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """A function of the family on both sides, with everything but the input given."""
+
+    def call(function: Any) -> Any:
+        return lambda x: function(x, *args, **kwargs)
+
+    return call(getattr(conv, f"{name}{dims}d")), call(getattr(F, f"{name}{dims}d"))
+
+
+def assert_indices_agree(ours: Any, theirs: Any, x: np.ndarray) -> None:
+    """Values and indices under jit."""
+    for mine, right in zip(jax.jit(ours)(x), theirs(to_torch(x)), strict=True):
+        assert_same(mine, right)
+
+
+@pytest.mark.parametrize(("dims", "case"), EACH_CASE, ids=EACH_ID)
+def test_max_pool(dims: int, case: PoolCase) -> None:
+    x = draw(0, case.input)
+    assert_agree(*both("max_pool", dims, case.kernel, **case.arguments), x)
+    with_indices = both("max_pool", dims, case.kernel, return_indices=True, **case.arguments)
+    assert_indices_agree(*with_indices, x)
+
+
+@pytest.mark.parametrize(("dims", "case"), EACH_CASE, ids=EACH_ID)
+@pytest.mark.parametrize("count_include_pad", [True, False])
+def test_avg_pool(dims: int, case: PoolCase, count_include_pad: bool) -> None:
+    settings = {**case.arguments, "count_include_pad": count_include_pad}
+    assert_agree(*both("avg_pool", dims, case.kernel, **settings), draw(0, case.input))
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("divisor", [1, 3, -2])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_avg_pool_divisor_override(dims: int, divisor: int, ceil_mode: bool) -> None:
+    settings = {"ceil_mode": ceil_mode, "divisor_override": divisor, "padding": 1}
+    for dtype in ("float64", "int64"):
+        x = draw(0, (2, 2, *(6, 5, 4)[:dims]), dtype)
+        assert_agree(*both("avg_pool", dims, 3, 2, **settings), x)
+
+
+@pytest.mark.parametrize(
+    ("dims", "kernel", "settings"),
+    [
+        (1, 2, {"dilation": 2}),
+        (1, 3, {"dilation": 3, "stride": 1, "padding": 1}),
+        (1, 2, {"dilation": 4, "stride": 3, "padding": 1, "ceil_mode": True}),
+        (2, 2, {"dilation": 2, "stride": 1}),
+        (2, (3, 2), {"dilation": (1, 3), "stride": 2, "padding": (1, 0)}),
+        (2, (2, 3), {"dilation": (3, 2), "stride": (2, 3), "padding": 1, "ceil_mode": True}),
+        (3, 2, {"dilation": (2, 1, 3), "stride": 2, "padding": 1}),
+    ],
+)
+def test_dilated_max_pool(dims: int, kernel: Any, settings: dict[str, Any]) -> None:
+    x = draw(0, (2, 3, *(9, 8, 7)[:dims]))
+    assert_agree(*both("max_pool", dims, kernel, **settings), x)
+    assert_indices_agree(*both("max_pool", dims, kernel, return_indices=True, **settings), x)
+
+
+ADAPTIVE = [
+    (1, (2, 3, 5), 3),
+    (1, (2, 3, 7), (4,)),
+    (1, (2, 10), 4),
+    (1, (2, 3, 4), 9),
+    (1, (2, 3, 8), 2),
+    (1, (0, 3, 8), 3),
+    (1, (2, 3, 8), 1),
+    (2, (2, 3, 5, 7), (3, 4)),
+    (2, (3, 6, 4), 2),
+    (2, (2, 3, 7, 10), [None, 4]),
+    (2, (2, 3, 3, 4), (5, 9)),
+    (2, (0, 3, 5, 4), 3),
+    (3, (2, 2, 5, 7, 4), (3, 4, 2)),
+    (3, (2, 5, 4, 6), (None, 1, 4)),
+    (3, (1, 2, 3, 3, 3), 4),
+    (3, (0, 2, 5, 4, 3), 2),
+]
+
+
+@pytest.mark.parametrize(("dims", "shape", "size"), ADAPTIVE)
+def test_adaptive_pools(dims: int, shape: tuple[int, ...], size: Any) -> None:
+    x = draw(0, shape)
+    assert_agree(*both("adaptive_avg_pool", dims, size), x)
+    assert_agree(*both("adaptive_max_pool", dims, size), x)
+    assert_indices_agree(*both("adaptive_max_pool", dims, size, return_indices=True), x)
+
+
+@pytest.mark.parametrize("dims", DIMS)
+def test_adaptive_pools_without_windows(dims: int) -> None:
+    """Nothing comes out, of which PyTorch has no gradient."""
+    x = np.ones((2, 3, *(5, 4, 3)[:dims]))
+    assert_agree(*both("adaptive_avg_pool", dims, 0), x, gradients=False)
+    assert_agree(*both("adaptive_max_pool", dims, 0), x, gradients=False)
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_adaptive_mean_of_complex_numbers(dims: int, dtype: str) -> None:
+    """PyTorch takes them for a single window only, of which it takes the plain mean."""
+    assert_agree(*both("adaptive_avg_pool", dims, 1), draw(0, (2, 3, *(4, 5, 3)[:dims]), dtype))
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("shape", [(2, 0), (2, 3), (0, 3)])
+def test_adaptive_mean_of_nothing(dims: int, shape: tuple[int, int]) -> None:
+    assert_agree(*both("adaptive_avg_pool", dims, 1), np.ones((*shape, *(0, 4, 3)[:dims])))
+
+
+SPECIAL = {
+    "ties": [1.0, 1, 1, 2, 2, 0, 0, 0, 3, 3, 3, 3],
+    "nan-first": [NAN, 1, 2, 3, NAN, 5, 6, 7, NAN, 9, 1, 2],
+    "nan-last": [1, NAN, 3, NAN, 5, 6, NAN, NAN, NAN, 2, 1, NAN],
+    "nan-and-inf": [INF, NAN, -INF, NAN, INF, INF, -INF, NAN, 2, INF, 1, NAN],
+    "minus-inf": [-INF, -INF, -INF, -INF, -INF, -INF, 1, -INF, -INF, -INF, -INF, -INF],
+    "inf": [INF, INF, 1, INF, INF, 2, 3, INF, INF, INF, INF, INF],
+    "signed-zeros": [0.0, -0.0, -0.0, 0.0, -0.0, -0.0, 0.0, 0.0, -0.0, 0.0, -0.0, -0.0],
+}
+
+
+@pytest.mark.parametrize("values", SPECIAL.values(), ids=SPECIAL)
+@pytest.mark.parametrize("dims", DIMS)
+def test_choice_among_equals_and_the_unordered(dims: int, values: list[float]) -> None:
+    """Which element of a window gets the gradient, and its index."""
+    x = np.array(values).reshape({1: (1, 1, 12), 2: (1, 1, 3, 4), 3: (1, 1, 2, 2, 3)}[dims])
+    for settings in ({"stride": 1}, {"stride": 1, "padding": 1}, {"stride": 2, "ceil_mode": True}):
+        assert_agree(*both("max_pool", dims, 2, **settings), x)
+        assert_indices_agree(*both("max_pool", dims, 2, return_indices=True, **settings), x)
+    assert_agree(*both("adaptive_max_pool", dims, 2), x)
+    assert_indices_agree(*both("adaptive_max_pool", dims, 2, return_indices=True), x)
+
+
+@pytest.mark.parametrize("dims", DIMS)
+def test_averages_of_the_unordered(dims: int) -> None:
+    """An infinity or NaN spoils the windows that it is in, and no other."""
+    for values in (SPECIAL["nan-first"], SPECIAL["minus-inf"], SPECIAL["nan-and-inf"]):
+        x = np.array(values).reshape({1: (1, 1, 12), 2: (1, 1, 3, 4), 3: (1, 1, 2, 2, 3)}[dims])
+        for settings in ({"stride": 1}, {"stride": 2, "padding": 1, "ceil_mode": True}):
+            assert_agree(*both("avg_pool", dims, 2, **settings), x)
+        assert_agree(*both("adaptive_avg_pool", dims, 2), x)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("dims", DIMS)
+def test_integer_max_pool(dims: int, dtype: str) -> None:
+    x = draw(0, (2, 3, *(7, 6, 5)[:dims]), dtype)
+    x.flat[::5] = np.iinfo(dtype).min
+    x.flat[3::7] = np.iinfo(dtype).max
+    settings = {"stride": 2, "padding": 1, "return_indices": True}
+    assert_indices_agree(*both("max_pool", dims, 3, **settings), x)
+    if dims > 1:
+        assert_agree(*both("max_pool", dims, 3, stride=2, padding=1), x)
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("count_include_pad", [True, False])
+def test_integer_avg_pool_divides_towards_zero(dims: int, count_include_pad: bool) -> None:
+    x = draw(0, (2, 3, *(7, 6, 5)[:dims]), "int64")
+    settings = {"stride": 2, "padding": 1, "count_include_pad": count_include_pad}
+    assert_agree(*both("avg_pool", dims, 3, **settings), x)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("max_pool", (3, 2, 1)),
+        ("avg_pool", (3, 2, 1)),
+        ("adaptive_avg_pool", (3,)),
+        ("adaptive_avg_pool", (1,)),
+        ("adaptive_max_pool", (3,)),
+    ],
+)
+def test_two_byte_floats_are_as_exact_as_pytorch(
+    name: str, args: tuple[int, ...], dims: int, dtype: str
+) -> None:
+    """Error against float64 at most twice PyTorch's, or one unit of the dtype."""
+    x = draw(0, (2, 3, *(200, 20, 9)[:dims]), dtype)
+    ours, theirs = both(name, dims, *args)
+    if (name, dims) == ("avg_pool", 3):
+        assert_refused(ours, theirs, [jnp.asarray(x)], TypeError, ["avg_pool3d", dtype])
+        return
+    right = theirs(to_torch(to_numpy(jnp.asarray(x)).astype("float64")))
+    mine = to_numpy(jax.jit(ours)(x)) - right.numpy()
+    other = to_numpy(theirs(to_torch(x))) - right.numpy()
+    unit = float(jnp.finfo(dtype).eps) / 2 * right.abs().max().item()
+    assert np.abs(mine).max() <= max(2 * np.abs(other).max(), unit)
+    assert_agree(ours, theirs, x)
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape"),
+    [(1, (8, 32, 20001)), (2, (4, 32, 161, 161)), (3, (2, 16, 48, 49, 50))],
+    ids=["1d", "2d", "3d"],
+)
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("max_pool", (3, 2, 1)),
+        ("max_pool", (2, 1, 0, 3)),
+        ("avg_pool", (3, 2, 1)),
+        ("avg_pool", (5, 1, 2)),
+        ("adaptive_avg_pool", (7,)),
+        ("adaptive_max_pool", (7,)),
+    ],
+    ids=lambda value: str(value).replace(", ", "-") if isinstance(value, tuple) else value,
+)
+def test_large_shapes_against_float64(
+    name: str, args: tuple[int, ...], dims: int, shape: tuple[int, ...]
+) -> None:
+    """Compiled code takes other paths at millions of elements; the oracle is torch in float64."""
+    x = draw(0, shape, "float32")
+    ours, theirs = both(name, dims, *args)
+    tx = to_torch(x.astype("float64"), requires_grad=True)
+    right = theirs(tx)
+    g = draw(1, tuple(right.shape), "float32")
+    (gradient,) = torch.autograd.grad(right, tx, to_torch(g.astype("float64")))
+    value, pull = jax.vjp(jax.jit(ours), jnp.asarray(x))
+    # An adaptive window in one dimension sums thousands of numbers: rounding grows with the root.
+    assert_same(value, right.float())
+    assert_same(pull(jnp.asarray(g))[0], gradient.float())
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("max_pool", (3, 2, 1)),
+        ("avg_pool", (3, 2, 1)),
+        ("adaptive_avg_pool", (2,)),
+        ("adaptive_max_pool", (2,)),
+    ],
+)
+def test_second_order(name: str, args: tuple[int, ...], dims: int) -> None:
+    """The Hessian of sum(pool(x)^3), forward over reverse."""
+    x = draw(0, (1, *(5, 3, 2)[:dims]))
+    ours, theirs = both(name, dims, *args)
+    mine = jax.hessian(lambda x: (ours(x) ** 3).sum())(jnp.asarray(x))
+    right = torch.autograd.functional.hessian(lambda x: (theirs(x) ** 3).sum(), to_torch(x))
+    assert_same(mine, right)
+
+
+DTYPES = (*INTEGERS, "bool", "float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+KINDS = {
+    "max_pool": ((2,), {}),
+    "max_pool-indices": ((2,), {"return_indices": True}),
+    "avg_pool": ((2,), {}),
+    "adaptive_avg_pool": ((2,), {}),
+    "adaptive_avg_pool-mean": ((1,), {}),
+    "adaptive_max_pool": ((2,), {}),
+    "adaptive_max_pool-indices": ((2,), {"return_indices": True}),
+}
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_function_takes_the_dtypes_that_pytorchs_takes(kind: str, dims: int) -> None:
+    args, kwargs = KINDS[kind]
+    name = kind.split("-")[0]
+    ours, theirs = both(name, dims, *args, **kwargs)
+    taken = []
+    for dtype in DTYPES:
+        x = jnp.ones((1, 2, *(4,) * dims), dtype)
+        try:
+            right = theirs(to_torch(x))
+        except (RuntimeError, NotImplementedError):
+            with pytest.raises(TypeError, match=rf"^{name}{dims}d: input must .*dtype={dtype}"):
+                jax.eval_shape(ours, x)
+            continue
+        taken.append(dtype)
+        for mine, one in zip(jax.tree.leaves(ours(x)), _leaves(right), strict=True):
+            assert_same(mine, one)
+    assert {"float32", "float64"} <= set(taken) != set(DTYPES)
+
+
+def _leaves(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple) else (value,)
+
+
+def _common_refusals(dims: int) -> list[tuple]:
+    """(what, shape, args, kwargs, error, words) of max and average pooling alike."""
+    full = (2, 3, *(6,) * dims)
+    many = (2,) * (dims + 1)
+    return [
+        ("rank-low", full[2:], (2,), {}, ValueError, ["input", str(full[2:])]),
+        ("rank-high", (1, *full), (2,), {}, ValueError, ["input", str((1, *full))]),
+        ("space-0", (2, 3, *(0,) * dims), (2,), {}, ValueError, ["only the batch may be 0"]),
+        ("channels-0", (2, 0, *full[2:]), (2,), {}, ValueError, ["only the batch may be 0"]),
+        ("kernel-0", full, (0,), {}, ValueError, ["kernel_size", "positive"]),
+        ("kernel-below-0", full, (-1,), {}, ValueError, ["kernel_size=-1"]),
+        ("kernel-float", full, (2.0,), {}, TypeError, ["kernel_size", "2.0"]),
+        ("kernel-bool", full, (True,), {}, TypeError, ["kernel_size", "True"]),
+        ("kernel-none", full, (None,), {}, TypeError, ["kernel_size", "None"]),
+        ("kernel-empty", full, ((),), {}, ValueError, ["kernel_size", "()"]),
+        ("kernel-many", full, (many,), {}, ValueError, ["kernel_size", str(many)]),
+        ("kernel-large", full, (7,), {}, ValueError, ["window", "kernel_size=7"]),
+        ("stride-0", full, (2, 0), {}, ValueError, ["stride", "positive"]),
+        ("stride-below-0", full, (2, -1), {}, ValueError, ["stride=-1"]),
+        ("stride-float", full, (2, 1.0), {}, TypeError, ["stride", "1.0"]),
+        ("stride-many", full, (2, many), {}, ValueError, ["stride", str(many)]),
+        ("padding-below-0", full, (2, 2, -1), {}, ValueError, ["padding=-1"]),
+        ("padding-large", full, (3, 2, 2), {}, ValueError, ["padding", "half", "(3,", "(2,"]),
+        ("padding-none", full, (2, 2, None), {}, TypeError, ["padding", "None"]),
+        ("padding-many", full, (2, 2, (1,) * (dims + 1)), {}, ValueError, ["padding"]),
+        ("ceil-int", full, (2,), {"ceil_mode": 1}, TypeError, ["ceil_mode", "bool", "1"]),
+        ("ceil-none", full, (2,), {"ceil_mode": None}, TypeError, ["ceil_mode", "None"]),
+    ]
+
+
+def _refusals(dims: int) -> list[tuple]:
+    """(function, what, shape, args, kwargs, error, words)."""
+    full = (2, 3, *(6,) * dims)
+    many = (2,) * (dims + 1)
+    rows = [(n, *row) for n in ("max_pool", "avg_pool") for row in _common_refusals(dims)]
+    rows += [
+        ("max_pool", "dilation-0", full, (2,), {"dilation": 0}, ValueError, ["dilation=0"]),
+        ("max_pool", "dilation-large", full, (3,), {"dilation": 3}, ValueError, ["dilation=3"]),
+        ("max_pool", "dilation-none", full, (2,), {"dilation": None}, TypeError, ["dilation"]),
+        ("avg_pool", "count-int", full, (2,), {"count_include_pad": 1}, TypeError, ["bool"]),
+    ]
+    if dims > 1:
+        for value, error in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
+            kwargs = {"divisor_override": value}
+            what = f"divisor-{value}"
+            rows.append(("avg_pool", what, full, (2,), kwargs, error, ["divisor_override"]))
+    if dims == 3:
+        beyond = ["kernel_size", "without padding"]
+        rows.append(("avg_pool", "kernel-beyond", full, (7, 1, 1), {}, ValueError, beyond))
+    for name in ("adaptive_avg_pool", "adaptive_max_pool"):
+        rows += [
+            (name, "rank-low", full[2:], (2,), {}, ValueError, ["input", str(full[2:])]),
+            (name, "rank-high", (1, *full), (2,), {}, ValueError, ["input"]),
+            (name, "space-0", (2, 3, *(0,) * dims), (2,), {}, ValueError, ["may be 0"]),
+            (name, "size-below-0", full, (-1,), {}, ValueError, ["output_size=-1"]),
+            (name, "size-float", full, (2.0,), {}, TypeError, ["output_size", "2.0"]),
+            (name, "size-bool", full, (True,), {}, TypeError, ["output_size", "True"]),
+            (name, "size-none", full, (None,), {}, TypeError, ["output_size", "None"]),
+            (name, "size-empty", full, ((),), {}, ValueError, ["output_size", "()"]),
+            (name, "size-many", full, (many,), {}, ValueError, ["output_size", str(many)]),
+        ]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("dims", "row"),
+    [(dims, row) for dims in DIMS for row in _refusals(dims)],
+    ids=[f"{row[0]}{dims}d-{row[1]}" for dims in DIMS for row in _refusals(dims)],
+)
+def test_refusals_side_by_side(dims: int, row: tuple) -> None:
+    name, _, shape, args, kwargs, error, words = row
+    ours, theirs = both(name, dims, *args, **kwargs)
+    x = np.ones(shape, "float32")
+    assert_refused(ours, theirs, [x], error, [f"{name}{dims}d", *words])
+
+
+def test_arguments_may_be_numpy_integers() -> None:
+    x = draw(0, (2, 3, 8, 8), "float32")
+    expected = F.max_pool2d(to_torch(x), 3, 2, 1)
+    assert_same(conv.max_pool2d(x, np.int64(3), (np.int32(2),), np.uint8(1)), expected)
+    assert_same(conv.avg_pool2d(x, np.int8(2)), F.avg_pool2d(to_torch(x), 2))
+    assert_same(conv.adaptive_avg_pool2d(x, np.int64(3)), F.adaptive_avg_pool2d(to_torch(x), 3))
+
+
+def test_indices_are_as_wide_as_jax_allows() -> None:
+    x = jnp.ones((1, 4), "float32")
+    assert conv.max_pool1d(x, 2, return_indices=True)[1].dtype == jnp.int64
+    with jax.enable_x64(False):
+        assert conv.max_pool1d(x, 2, return_indices=True)[1].dtype == jnp.int32

@@ -1,0 +1,1 @@
+"""What the tests share: tables of cases, and helpers that compare with live PyTorch."""

@@ -1,0 +1,199 @@
+"""PyTorch's own sample and error inputs for its functions, and each of them on both sides.
+
+The database is part of torch.testing and takes seconds to import, so that it is loaded by the first
+test that asks for it.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch.utils import _pytree
+
+import conv
+from tests.support.agree import assert_same, draw, is_inexact, to_torch
+
+Outputs = tuple[Any, ...]
+
+
+@cache
+def database() -> dict[str, Any]:
+    """PyTorch's functions under test: 'conv1d', 'pad-reflect', ... to the entry that has them."""
+    with warnings.catch_warnings():
+        # PyTorch's use of deprecated names of its own, in modules that it imports on demand.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        importlib.import_module("torch._decomp.decompositions_for_jvp")  # used by torch.func.jvp
+        from torch.testing._internal.common_methods_invocations import op_db
+    entries = {}
+    for entry in op_db:
+        name = entry.name.removeprefix("nn.functional.")
+        if name != entry.name and name in conv.__all__:
+            variant = f"-{entry.variant_test_name}" if entry.variant_test_name else ""
+            entries[name + variant] = entry
+    return entries
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of a function: its tensors, and how to make the call with others in their place."""
+
+    name: str
+    theirs: Callable[..., Any]
+    ours: Callable[..., Any]
+    tensors: tuple[torch.Tensor, ...]
+
+
+def _sample(name: str, entry: Any, given: Any) -> Sample:
+    leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), dict(given.kwargs)))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    ours = getattr(conv, name.split("-")[0])
+
+    def call(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+        full = list(leaves)
+        for place, value in zip(places, arrays, strict=True):
+            full[place] = value
+        input, args, kwargs = _pytree.tree_unflatten(full, spec)
+        return function(input, *args, **kwargs)
+
+    shown = [tuple(x.shape) if isinstance(x, torch.Tensor) else x for x in leaves]
+    return Sample(
+        f"{name}{_pytree.tree_unflatten(shown, spec)}",
+        lambda *tensors: call(entry.op, tensors),
+        lambda *arrays: call(ours, arrays),
+        tuple(leaves[i].detach() for i in places),
+    )
+
+
+@cache
+def samples(name: str, dtype: str) -> list[Sample]:
+    """All sample inputs that the database has for a function on the CPU."""
+    entry = database()[name]
+    torch.manual_seed(0)
+    given = entry.sample_inputs("cpu", getattr(torch, dtype), requires_grad=True)
+    return [_sample(name, entry, one) for one in given]
+
+
+@cache
+def errors(name: str) -> list[Sample]:
+    """All error inputs that the database has for a function on the CPU."""
+    entry = database()[name]
+    if entry.error_inputs_func is None:
+        return []
+    torch.manual_seed(0)
+    return [_sample(name, entry, one.sample_input) for one in entry.error_inputs("cpu")]
+
+
+def _outputs(value: Any) -> Outputs:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _floating(value: Any) -> Any:
+    """The differentiable output; positions of maxima come second and are integers."""
+    return _outputs(value)[0]
+
+
+def _like(arrays: Sequence[Any], seed: int) -> list[np.ndarray]:
+    """Standard normal arrays with the shapes and dtypes of others."""
+    return [draw(seed + i, a.shape, str(a.dtype).split(".")[-1]) for i, a in enumerate(arrays)]
+
+
+def _conjugates(values: Any) -> Any:
+    return jax.tree.map(jnp.conj, values)
+
+
+def _inputs(sample: Sample) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """A sample's arrays, and random ones for its derivatives and for a second call."""
+    xs = [x.numpy() for x in sample.tensors]
+    assert all(is_inexact(x) for x in xs), sample.name
+    more = {
+        "cotangent": _like([_floating(sample.theirs(*sample.tensors))], 1)[0],
+        "tangents": _like(sample.tensors, 2),
+        "others": _like(sample.tensors, 10),
+    }
+    return xs, more
+
+
+def _ours(sample: Sample, higher: bool, xs: Any, more: Any) -> dict[str, Outputs]:
+    """Everything about one sample as one traceable function, in PyTorch's sign of conjugation."""
+
+    def function(*xs: Any) -> Any:
+        return _floating(sample.ours(*xs))
+
+    def gradients(xs: Any, cotangent: Any) -> Any:
+        return _conjugates(jax.vjp(function, *xs)[1](cotangent.conj()))
+
+    found = {"value": _outputs(sample.ours(*xs))}
+    if not higher:
+        return found | {"gradient": gradients(xs, more["cotangent"])}
+    first, pull = jax.vjp(gradients, xs, more["cotangent"])
+    of_inputs, of_cotangent = pull(_conjugates(tuple(more["tangents"])))
+    tangent = jax.jvp(function, xs, more["tangents"])[1]
+    stacked = [jnp.stack([x, y]) for x, y in zip(xs, more["others"], strict=True)]
+    return found | {
+        "gradient": first,
+        "second gradient": _conjugates((*of_inputs, of_cotangent)),
+        "jvp": (tangent,),
+        "vmap": _outputs(jax.vmap(sample.ours)(*stacked)),
+    }
+
+
+def _theirs(sample: Sample, higher: bool, more: dict[str, Any]) -> dict[str, Outputs]:
+    """What PyTorch makes of the same sample."""
+    xs = [x.clone().requires_grad_() for x in sample.tensors]
+    value = _outputs(sample.theirs(*xs))
+    cotangent = to_torch(more["cotangent"], requires_grad=True)
+    first = torch.autograd.grad(value[0], xs, cotangent, create_graph=higher)
+    found = {"value": value, "gradient": first}
+    if not higher:
+        return found
+    tangents = tuple(to_torch(t) for t in more["tangents"])
+    # materialize_grads: zeros where the first gradient does not depend on a variable.
+    second = torch.autograd.grad(first, [*xs, cotangent], tangents, materialize_grads=True)
+    _, tangent = torch.func.jvp(lambda *xs: _floating(sample.theirs(*xs)), sample.tensors, tangents)
+    others = _outputs(sample.theirs(*(to_torch(o) for o in more["others"])))
+    stacked = tuple(torch.stack(pair) for pair in zip(value, others, strict=True))
+    return found | {"second gradient": second, "jvp": (tangent,), "vmap": stacked}
+
+
+def calls(chosen: Sequence[Sample]) -> list[list[Sample]]:
+    """Put samples together that differ in their numbers (or strides) only."""
+    groups: dict[str, list[Sample]] = {}
+    for sample in chosen:
+        groups.setdefault(sample.name, []).append(sample)
+    return list(groups.values())
+
+
+def assert_samples_agree(groups: Sequence[list[Sample]], full_every: int | None = 1) -> None:
+    """Compare samples, grouped by `calls`, with PyTorch: one call a group in one compiled program.
+
+    Always the value and the gradients of all inputs for a random cotangent; for one group in
+    `full_every` also the gradients of those gradients, forward mode, and vmap over two calls.
+    """
+    assert groups
+    plan = [full_every is not None and i % full_every == 0 for i in range(len(groups))]
+    leaders = [group[0] for group in groups]
+
+    @jax.jit
+    def program(inputs: Any) -> Any:
+        entries = zip(leaders, plan, inputs, strict=True)
+        return [_ours(sample, full, xs, more) for sample, full, (xs, more) in entries]
+
+    for turn in range(max(map(len, groups))):
+        chosen = [group[min(turn, len(group) - 1)] for group in groups]
+        inputs, expected = [], []
+        for sample, full in zip(chosen, plan, strict=True):
+            xs, more = _inputs(sample)
+            inputs.append((xs, more))
+            expected.append(_theirs(sample, full, more))
+        for sample, found, right in zip(chosen, program(inputs), expected, strict=True):
+            assert found.keys() == right.keys()
+            for what, parts in found.items():
+                for mine, theirs in zip(parts, right[what], strict=True):
+                    assert_same(mine, theirs, f"{what} of {sample.name}")
