@@ -9,6 +9,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
+# The sweeps compile thousands of small programs, each run once: ten times as fast without
+# optimisation. `make test-long` compiles them all with XLA's defaults.
+QUICK  := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+          --xla_cpu_parallel_codegen_split_count=1
 
 .PHONY: lecture test test-long test-rule-off bench bench-quick lint format clean
 
@@ -17,14 +21,16 @@ lecture: $(VENV)/.lecture
 
 test: lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare
-	$(BIN)/python -m pytest -n $(JOBS) -m "not long" tests
+	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest -n $(JOBS) -m "not long and not optimised" tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not long and optimised" tests
 
 test-long: lint test-rule-off
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
 # The convolutions once more, as JAX itself lowers them on CPU.
 test-rule-off: $(VENV)/.test
-	CONVGRAD_RULE=off $(BIN)/python -m pytest -n $(JOBS) -m "not long" tests/conv --ignore tests/conv/cpu
+	CONVGRAD_RULE=off XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest -n $(JOBS) -m "not long" \
+	  tests/conv --ignore tests/conv/cpu
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -3,6 +3,9 @@
 A window's maximum is the maximum over rows of the maxima within rows, and a sum likewise, so that
 a window of k x k costs 2k slices rather than k^2. PyTorch's choice among equals (the first in row-
 major order; of several NaNs the last) survives this, as each stage keeps it.
+
+A program of slices grows with the window. Long windows, and adaptive ones, which differ in length,
+are gathered along a further axis instead.
 """
 
 from collections.abc import Sequence
@@ -13,8 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._taps import taps_of
+from ._taps import gathered, taps_of
 from ._windows import Windows
+
+# Windows of more elements than this are gathered.
+LONG = 16
+
+
+def _is_gathered(windows: Windows) -> bool:
+    return windows.adaptive or windows.kernel > LONG
 
 
 def _along(values: np.ndarray, ndim: int, axis: int) -> np.ndarray:
@@ -44,6 +54,19 @@ def _first_maximum(taps: Sequence[jax.Array], axis: int, windows: Windows) -> ja
     return which
 
 
+def _first_maximum_gathered(x: jax.Array, axis: int, windows: Windows) -> jax.Array:
+    """As `_first_maximum`, for gathered windows."""
+    spread = gathered(x, axis, windows, _lowest(x.dtype))
+    which = lax.argmax(spread, axis + 1, jnp.int32)
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        missing = jnp.isnan(spread)
+        back = lax.argmax(jnp.flip(missing, axis + 1), axis + 1, jnp.int32)
+        which = jnp.where(missing.any(axis + 1), windows.kernel - 1 - back, which)
+    # Where all elements are the lowest number, what pads before them equals them.
+    first = _along(windows.inside().argmax(1), x.ndim, axis)
+    return jnp.maximum(which, first.astype(np.int32))
+
+
 def _select(which: jax.Array, cases: Sequence[jax.Array]) -> jax.Array:
     if len(cases) == 1:
         return cases[0]
@@ -60,14 +83,22 @@ def max_pool(x: jax.Array, windows: tuple[Windows, ...]) -> tuple[jax.Array, jax
     scale = 1
     for d in reversed(range(len(windows))):
         window, axis = windows[d], x.ndim - len(windows) + d
-        taps = taps_of(x, axis, window, _lowest(x.dtype))
-        which = _first_maximum([lax.stop_gradient(t) for t in taps], axis, window)
-        x = _select(which, taps)
-        # The position within the inner axes moves along with the maximum that it belongs to.
-        if d < len(windows) - 1:
-            flat = _select(which, taps_of(flat, axis, window, jnp.zeros((), index_type)))
         starts = _along(window.starts(), x.ndim, axis)
-        flat = flat + scale * (starts + which.astype(index_type) * window.dilation)
+        inner = d < len(windows) - 1
+        # The position within the inner axes moves along with the maximum that it belongs to.
+        if _is_gathered(window):
+            which = _first_maximum_gathered(lax.stop_gradient(x), axis, window)
+            at = starts + which.astype(index_type) * window.dilation
+            x = jnp.take_along_axis(x, at, axis, mode="clip")
+            flat = jnp.take_along_axis(flat, at, axis, mode="clip") if inner else flat
+        else:
+            taps = taps_of(x, axis, window, _lowest(x.dtype))
+            which = _first_maximum([lax.stop_gradient(t) for t in taps], axis, window)
+            at = starts + which.astype(index_type) * window.dilation
+            x = _select(which, taps)
+            if inner:
+                flat = _select(which, taps_of(flat, axis, window, jnp.zeros((), index_type)))
+        flat = flat + scale * at
         scale *= window.size
     return x, flat.astype(index_type)
 
@@ -100,12 +131,15 @@ def _window_sums(x: jax.Array, axis: int, windows: Windows) -> jax.Array:
     ):  # the windows tile the axis
         split = (*x.shape[:axis], windows.count, windows.kernel, *x.shape[axis + 1 :])
         return x.reshape(split).sum(axis + 1, dtype=x.dtype)
-    inside = windows.inside()
     zero = jnp.zeros((), x.dtype)
-    total = None
-    for t, tap in enumerate(taps_of(x, axis, windows, zero)):
-        if windows.adaptive and not inside[:, t].all():
-            tap = jnp.where(_along(inside[:, t], x.ndim, axis), tap, zero)
-        total = tap if total is None else total + tap
-    assert total is not None  # a window has at least one tap
-    return total
+    if windows.adaptive:
+        return gathered(x, axis, windows, zero).sum(axis + 1, dtype=x.dtype)
+    if windows.kernel > LONG:
+        sizes, strides, padding = [1] * x.ndim, [1] * x.ndim, [(0, 0)] * x.ndim
+        sizes[axis], strides[axis] = windows.kernel, windows.stride
+        padding[axis] = (windows.padding, max(windows.room(), 0))
+        x = lax.slice_in_dim(x, 0, min(windows.size, windows.size + windows.room()), axis=axis)
+        nought = np.zeros((), x.dtype)  # a traced zero would hide that this is a sum
+        return lax.reduce_window(x, nought, lax.add, sizes, strides, padding)
+    first, *rest = taps_of(x, axis, windows, zero)
+    return sum(rest, first)

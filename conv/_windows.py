@@ -44,6 +44,11 @@ class Windows:
             return positions < stops[:, None]
         return (positions >= 0) & (positions < self.size)
 
+    def room(self) -> int:
+        """Return how far regular windows reach beyond the input's end; negative before it."""
+        last = self.stride * (self.count - 1) - self.padding + self.dilation * (self.kernel - 1)
+        return last + 1 - self.size
+
     def reach(self) -> np.ndarray:
         """How many elements each window has when padding counts, (count,): PyTorch's rule."""
         starts = self.starts()

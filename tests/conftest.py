@@ -5,8 +5,10 @@ With CONVGRAD_RULE=off in the environment the convolutions take JAX's own CPU lo
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 
 import jax
+import pytest
 import torch
 
 import conv
@@ -14,6 +16,16 @@ import conv
 jax.config.update("jax_enable_x64", True)
 torch.set_num_threads(1)
 torch.manual_seed(0)
+
+SWEEPS = Path(__file__).parent / "conv"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only the sweeps over the convolution family are compiled without optimisation."""
+    for item in items:
+        if SWEEPS not in item.path.parents or item.path.parent.name == "cpu":
+            item.add_marker(pytest.mark.optimised)
+
 
 _session = ExitStack()
 if os.environ.get("CONVGRAD_RULE") == "off":

@@ -25,14 +25,7 @@ def arrays(case: ConvCase, dtype: str = "float64") -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("case", CONV_CASES, ids=str)
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        "float32",
-        pytest.param("float64", marks=pytest.mark.long),
-        pytest.param("complex128", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
 def test_value_and_gradients(case: ConvCase, dtype: str) -> None:
     ours, theirs = OURS[case.dims], THEIRS[case.dims]
     # float32 sums: the largest here has 2,000 terms.
@@ -69,6 +62,7 @@ def test_two_byte_floats_are_as_exact_as_pytorch(dims: int, dtype: str) -> None:
     assert_agree(OURS[dims], THEIRS[dims], x, w, b)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("dims", "input", "weight"),
     [(1, (4, 64, 20000), (64, 64, 3)), (2, (4, 32, 160, 160), (32, 32, 3, 3)),

@@ -13,8 +13,6 @@ import conv
 from tests.support.agree import assert_agree, assert_refused, assert_same, draw, to_numpy, to_torch
 from tests.support.cases import CONV_CASES, ConvCase
 
-pytestmark = pytest.mark.long
-
 F = torch.nn.functional
 
 # Those of the table that are given in PyTorch's terms: padding in numbers, a batch, and no empty
@@ -87,6 +85,7 @@ def test_two_byte_floats_are_as_exact_as_pytorch(dims: int, dtype: str) -> None:
         assert np.abs(mine - right).max() <= max(2 * np.abs(other - right).max(), unit), what
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("dims", "input", "weight"),
     [

@@ -46,10 +46,7 @@ SPREAD = {"max_pool1d": 43, "max_pool2d": 37, "max_pool3d": 31}
 PER_TEST = 24
 FULL_EVERY = {"float64": 3, "float32": None, "complex128": None}
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 
 def _parts(counts: dict[str, int], *dtypes: str) -> list[tuple[str, str, int, int]]:

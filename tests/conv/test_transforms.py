@@ -18,8 +18,6 @@ import conv
 from tests.support.agree import assert_same, draw, to_torch
 from tests.support.operations import OPERATIONS, Operation
 
-pytestmark = pytest.mark.long
-
 every = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 

@@ -14,8 +14,6 @@ import conv
 from tests.support.agree import assert_agree, assert_refused, assert_same, draw, to_numpy, to_torch
 from tests.support.cases import TRANSPOSED_CASES, ConvCase
 
-pytestmark = pytest.mark.long
-
 OURS: dict[int, Any] = {n: getattr(conv, f"conv_transpose{n}d") for n in (1, 2, 3)}
 THEIRS: dict[int, Any] = {n: getattr(torch.nn.functional, f"conv_transpose{n}d") for n in OURS}
 
@@ -89,6 +87,7 @@ def test_two_byte_floats_are_as_exact_as_pytorch(dims: int, dtype: str) -> None:
     assert_agree(ours, theirs, x, w, b)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("dims", "input", "weight", "groups"),
     [

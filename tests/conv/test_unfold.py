@@ -12,8 +12,6 @@ import conv
 from tests.support.agree import assert_agree, assert_refused, assert_same, draw, to_numpy, to_torch
 from tests.support.cases import UNFOLD_CASES
 
-pytestmark = pytest.mark.long
-
 F = torch.nn.functional
 
 
@@ -95,6 +93,7 @@ def test_weights_times_columns_are_a_convolution() -> None:
     assert_same((w.reshape(4, -1) @ columns).reshape(right.shape), right)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("stride", [1, 2])
 def test_large_shapes_against_float64(stride: int) -> None:
     """Compiled code takes other paths at millions of elements; the oracle is torch in float64."""

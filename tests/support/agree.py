@@ -97,7 +97,7 @@ def assert_as_good(
         assert_same(ours, theirs, what)
         return
     right = exact().detach().double()
-    error = np.abs(theirs.detach().double() - right).numpy().max(initial=0.0)
+    error = np.abs((theirs.detach().double() - right).numpy()).max(initial=0.0)
     allowed = TOLERANCE[dtype_name(theirs)] * np.abs(right.numpy()).max(initial=1.0)
     assert dtype_name(ours) == dtype_name(theirs), f"{what}: dtype"
     assert tuple(ours.shape) == tuple(theirs.shape), f"{what}: shape"

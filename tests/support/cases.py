@@ -141,6 +141,9 @@ POOL_CASES = {
         PoolCase("batch-0", (0, 3, 9), 3, {"padding": 1}),
         PoolCase("kernel-1", (2, 3, 5), 1, {"stride": 2}),
         PoolCase("whole", (2, 3, 5), 5),
+        PoolCase("long", (2, 3, 50), 20, {"stride": 7, "padding": 9}),
+        PoolCase("long-gaps", (2, 3, 70), 17, {"stride": 25}),
+        PoolCase("long-ceil", (2, 3, 47), 18, {"stride": 10, "padding": 4, "ceil_mode": True}),
     ],
     2: [
         PoolCase("plain", (2, 3, 9, 7), 2),
@@ -153,6 +156,8 @@ POOL_CASES = {
         PoolCase("one-tuple", (2, 3, 9, 8), (3,), {"stride": (2,), "padding": (1,)}),
         PoolCase("unbatched", (3, 9, 8), [2, 3], {"stride": []}),
         PoolCase("batch-0", (0, 3, 9, 8), 3, {"padding": 1}),
+        PoolCase("long", (1, 2, 7, 40), (3, 19), {"stride": (1, 4), "padding": (1, 9)}),
+        PoolCase("long-both", (2, 1, 30, 41), (18, 20), {"stride": 5, "ceil_mode": True}),
     ],
     3: [
         PoolCase("plain", (2, 3, 5, 4, 6), 2),
