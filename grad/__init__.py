@@ -3,11 +3,16 @@
 from grad._backward import backward as backward
 from grad._detach import detach as detach
 from grad._detach import no_grad as no_grad
+from grad._functional import jvp as jvp
 from grad._functional import vjp as vjp
 from grad._graph import AccumulateGrad as AccumulateGrad
 from grad._graph import Graph as Graph
 from grad._graph import Node as Node
 from grad._graph import graph as graph
+from grad._hessian_products import hvp as hvp
+from grad._hessian_products import vhp as vhp
+from grad._jacobian import hessian as hessian
+from grad._jacobian import jacobian as jacobian
 from grad._programs import dot as dot
 from grad._programs import double_until as double_until
 from grad._programs import mean_of_squares as mean_of_squares
@@ -21,7 +26,12 @@ __all__ = [
     "dot",
     "double_until",
     "graph",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "mean_of_squares",
     "no_grad",
+    "vhp",
     "vjp",
 ]

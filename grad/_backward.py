@@ -68,12 +68,12 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
     seeds = [
         _seed(i, seed, output, bool(traced.connected[i]))
         for i, (seed, output) in enumerate(
-            zip(_read_gradient(gradient, traced), traced.outputs, strict=True)
+            zip(_read_gradient(gradient, traced), traced.avals, strict=True)
         )
     ]
     for i, sources in enumerate(traced.connected):
         if not sources:
-            raise RuntimeError(_untracked(i, traced.outputs[i].dtype))
+            raise RuntimeError(_untracked(i, traced.avals[i].dtype))
     used: frozenset[int] = frozenset().union(*traced.connected)
     gradients = traced.gradients(seeds)
     return jax.tree.unflatten(
@@ -83,14 +83,14 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
 
 def _read_gradient(gradient: Any, traced: Trace) -> list[Any]:
     if gradient is None:
-        return [None] * len(traced.outputs)
+        return [None] * len(traced.avals)
     leaves, structure = jax.tree.flatten(gradient, is_leaf=is_none)
     given = [leaf for leaf in leaves if leaf is not None]
     if given:
         require_arrays("gradient", gradient, given, "backward")
-    if len(leaves) != len(traced.outputs) or (len(leaves) > 1 and structure != traced.structure):
+    if len(leaves) != len(traced.avals) or (len(leaves) > 1 and structure != traced.structure):
         raise RuntimeError(
-            f"got {len(traced.outputs)} tensors and {len(leaves)} gradients: gradient must have "
+            f"got {len(traced.avals)} tensors and {len(leaves)} gradients: gradient must have "
             f"the structure of the output, {traced.structure}, got {structure}."
         )
     return leaves
@@ -113,7 +113,7 @@ def _seed(index: int, seed: Any, output: Any, tracked: bool) -> Any:
                 "gradient= in the shape of the output."
             )
         require_real_seed(output.dtype)
-    return jnp.ones_like(output)
+    return jnp.ones(output.shape, output.dtype)
 
 
 def _untracked(index: int, dtype: Any) -> str:

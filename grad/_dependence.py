@@ -53,6 +53,27 @@ def open_jaxpr(jaxpr: Any) -> Any:
     return getattr(jaxpr, "jaxpr", jaxpr)
 
 
+def has_custom_vjp(jaxpr: Any) -> bool:
+    """Whether a jaxpr calls, at any depth, a function with a backward pass of its own."""
+    jaxpr = open_jaxpr(jaxpr)
+    if jaxpr not in _custom:
+        _custom[jaxpr] = any(
+            eqn.primitive.name.startswith("custom_vjp_call")
+            or any(has_custom_vjp(inner) for inner in _inner_jaxprs(eqn))
+            for eqn in jaxpr.eqns
+        )
+    return _custom[jaxpr]
+
+
+def _inner_jaxprs(eqn: Any) -> list[Any]:
+    found = []
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if hasattr(open_jaxpr(item), "eqns"):
+                found.append(item)
+    return found
+
+
 def scan_counts(eqn: Any) -> tuple[int, int]:
     """Return how many inputs of a ``scan`` are constants and how many are carried."""
     if "num_carry" in eqn.params:
@@ -62,6 +83,7 @@ def scan_counts(eqn: Any) -> tuple[int, int]:
 
 
 _cache: weakref.WeakKeyDictionary[Any, Flow] = weakref.WeakKeyDictionary()
+_custom: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
 def _jaxpr_flow(jaxpr: Any) -> Flow:

@@ -1,23 +1,30 @@
-"""``torch.autograd.functional``: products with Jacobians of pure functions."""
+"""Products with Jacobians of pure functions: ``vjp`` and ``jvp``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from grad._arrays import is_inexact
+from grad._strict import (
+    connected_to,
+    require_tangents,
+    require_tracked_outputs,
+    require_used_inputs,
+    require_varying,
+    union,
+)
 from grad._trace import (
     Inputs,
     Trace,
-    is_none,
-    require_arrays,
     require_gradient_dtype,
     require_real_seed,
     require_same_complex_dtype,
     trace,
 )
+from grad._vector import ones_like, read_input_vector, read_vector, shapes_of
 
 
 def vjp(
@@ -67,90 +74,116 @@ def vjp(
     require_gradient_dtype(given.leaves)
     traced = trace(func, given, "vjp")
     if strict:
-        _require_tracked_outputs(traced)
-    vector = _default_vector(traced) if v is None else _read_vector(v, traced)
-    for i, (entry, output) in enumerate(zip(vector, traced.outputs, strict=True)):
+        require_tracked_outputs(traced)
+    if v is None:
+        vector = _default_vector(traced)
+    else:
+        vector = read_vector(v, traced.avals, traced.structure, "vjp")
+    for i, (entry, output) in enumerate(zip(vector, traced.avals, strict=True)):
         if traced.connected[i]:
             require_same_complex_dtype(i, entry, output)
-    gradients = traced.gradients(vector)
     if strict:
-        _require_used_inputs(traced, len(given.leaves))
+        require_used_inputs(traced, len(given.leaves))
         if create_graph:
-            _require_varying_gradients(func, given, vector)
+            require_varying(
+                connected_to(lambda *xs: traced.at(xs).gradients(vector), given.leaves, "vjp"),
+                "jacobian",
+            )
+    gradients = traced.gradients(vector)
     return (
         jax.tree.unflatten(traced.structure, traced.outputs),
         jax.tree.unflatten(given.treedef, gradients),
     )
 
 
+def jvp(
+    func: Callable[..., Any],
+    inputs: Any,
+    v: Any = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
+    """Evaluate ``func`` and multiply its Jacobian with a vector, from the right.
+
+    ``outputs = func(*inputs)`` and ``products = sum_i J_i v[i]`` with
+    ``J_i = d outputs / d inputs[i]``: the derivative of the outputs when the inputs move along
+    ``v``, in the shapes of the outputs.
+
+    Args:
+        func: a function of arrays that returns an array, a tuple of arrays or another pytree.
+        inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
+            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+        v: the vector, in the structure and shapes of the inputs. It may be left out when there is
+            one input with a single element; it is then 1.
+        create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
+            With ``strict=True`` the products must then depend on the inputs.
+        strict: raise when an output or an input is not connected, instead of returning zeros.
+
+    Returns:
+        ``(outputs, products)``, both in the structure, shapes and dtypes of the outputs.
+
+    Raises:
+        TypeError: an input, an output or an entry of ``v`` is not an array.
+        RuntimeError: an input or an output has an integer dtype; ``v`` is missing or has another
+            structure, shape or complex dtype than the inputs; in strict mode, something is not
+            connected.
+
+    Departs from PyTorch: forward mode, where PyTorch goes back twice; only a program with a
+    ``custom_vjp`` inside is gone back through twice. Any pytree is accepted.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from grad import jvp
+        >>> y, product = jvp(lambda x: x * x, jnp.array([1.0, 2.0]), jnp.array([1.0, 10.0]))
+        >>> print(product)
+        [ 2. 40.]
+
+    Reference: ``torch.autograd.functional.jvp``.
+    """
+    given = Inputs.read(inputs, "jvp")
+    require_gradient_dtype(given.leaves)
+    vector = read_input_vector(v, given.leaves, given.treedef, "jvp")
+    traced = trace(func, given, "jvp")
+    if strict:
+        require_tracked_outputs(traced)
+    _require_gradient_outputs(traced)
+    push = traced.pushforward()
+    if strict:
+        tangents = connected_to(lambda *ts: push(ts)[1], ones_like(given.leaves), "jvp")
+        require_tangents(traced, tangents, len(given.leaves))
+    for i in sorted(union(traced.connected)):
+        if v is None:
+            require_real_seed(given.leaves[i].dtype, "pass v explicitly")
+        require_same_complex_dtype(i, vector[i], given.leaves[i])
+    if strict and create_graph:
+        require_varying(
+            connected_to(lambda *xs: traced.at(xs).pushforward()(vector)[1], given.leaves, "jvp"),
+            "jacobian",
+        )
+    outputs, products = push(vector)
+    return (
+        jax.tree.unflatten(traced.structure, outputs),
+        jax.tree.unflatten(traced.structure, products),
+    )
+
+
 def _default_vector(traced: Trace) -> list[Any]:
-    if len(traced.outputs) != 1 or traced.outputs[0].size != 1:
-        shapes = ", ".join(str(output.shape) for output in traced.outputs)
+    if len(traced.avals) != 1 or traced.avals[0].size != 1:
         raise RuntimeError(
             "The vector v can only be None if the user-provided function returns a single Tensor "
-            f"with a single element. It returns shapes {shapes}: pass v in these shapes."
+            f"with a single element. It returns shapes {shapes_of(traced.avals)}: pass v in these "
+            "shapes."
         )
-    (output,) = traced.outputs
     if traced.connected[0]:
-        require_real_seed(output.dtype)
-    return [jnp.ones_like(output)]
+        require_real_seed(traced.avals[0].dtype, "pass v explicitly")
+    return ones_like(traced.avals)
 
 
-def _read_vector(v: Any, traced: Trace) -> list[Any]:
-    vector, structure = jax.tree.flatten(v, is_leaf=is_none)
-    require_arrays("v", v, vector, "vjp")
-    several = len(traced.outputs) > 1
-    if len(vector) != len(traced.outputs):
-        raise RuntimeError(
-            f"v is a tuple of invalid length: should be {len(traced.outputs)} but got "
-            f"{len(vector)}."
-            if several
-            else f"The given v should contain a single Tensor, got {len(vector)}."
-        )
-    if several and structure != traced.structure:
-        raise RuntimeError(
-            f"v has invalid structure: should be {traced.structure} but got {structure}."
-        )
-    for i, (entry, output) in enumerate(zip(vector, traced.outputs, strict=True)):
-        if entry.shape != output.shape:
+def _require_gradient_outputs(traced: Trace) -> None:
+    for i, output in enumerate(traced.avals):
+        if not is_inexact(output.dtype):
             raise RuntimeError(
-                f"{f'Entry {i} in ' if several else ''}v has invalid size: should be "
-                f"{output.shape} but got {entry.shape}."
-            )
-    return vector
-
-
-def _require_tracked_outputs(traced: Trace) -> None:
-    for i, sources in enumerate(traced.connected):
-        if not sources:
-            raise RuntimeError(
-                f"Output {i} of the user-provided function does not require gradients. The outputs "
-                "must be computed in a differentiable manner from the input when running in strict "
-                "mode."
-            )
-
-
-def _require_used_inputs(traced: Trace, count: int) -> None:
-    used: frozenset[int] = frozenset().union(*traced.connected)
-    for i in range(count):
-        if i not in used:
-            raise RuntimeError(
-                f"The output of the user-provided function is independent of input {i}. This is "
-                "not allowed in strict mode."
-            )
-
-
-def _require_varying_gradients(
-    func: Callable[..., Any], inputs: Inputs, vector: Sequence[Any]
-) -> None:
-    def gradients(*leaves: Any) -> list[Any]:
-        moved = Inputs(list(leaves), inputs.treedef, inputs.splat)
-        return trace(func, moved, "vjp").gradients(vector)
-
-    again = trace(gradients, Inputs.read(tuple(inputs.leaves), "vjp"), "vjp")
-    for i, sources in enumerate(again.connected):
-        if not sources:
-            raise RuntimeError(
-                "The jacobian of the user-provided function is independent of "
-                f"input {i}. This is not allowed in strict mode when create_graph=True."
+                "only Tensors of floating point and complex dtype can require gradients: output "
+                f"{i} of the user-provided function has dtype {output.dtype}, and no derivative. "
+                "Return it beside what is differentiated, not with it."
             )

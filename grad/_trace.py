@@ -1,9 +1,10 @@
-"""One evaluation of a user's function: its outputs, its pullback, and what connects to what."""
+"""One reading of a user's function: its outputs, its derivatives, and what connects to what."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 from jax.extend import core
 
 from grad._arrays import conj, is_array, is_complex, is_inexact
-from grad._dependence import dependence
+from grad._dependence import dependence, has_custom_vjp
 
 NEEDS_VALUES = (
     jax.errors.ConcretizationTypeError,
@@ -42,6 +43,11 @@ class Inputs:
         require_arrays("inputs", inputs, leaves, caller)
         return cls(leaves, treedef, isinstance(inputs, tuple))
 
+    @classmethod
+    def splatted(cls, leaves: Sequence[Any]) -> Inputs:
+        """Return the inputs of a function that takes one array after the other."""
+        return cls(list(leaves), jax.tree.structure(tuple(leaves)), True)
+
     def call(self, func: Callable[..., Any], leaves: Sequence[Any]) -> Any:
         """Call ``func`` as PyTorch does: a tuple is splatted, anything else is one argument."""
         inputs = jax.tree.unflatten(self.treedef, leaves)
@@ -50,31 +56,104 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Trace:
-    """The outputs of a function at a point, flat, with the means to go back from them."""
+    """A function at a point: what connects to what, and its derivative in both directions.
 
-    outputs: list[Any]
+    Everything is computed when it is first asked for: checks that need shapes only come before any
+    evaluation, and forward mode does not need a function that can be transposed.
+    """
+
+    avals: list[Any]  # shapes and dtypes of the outputs
     structure: Any  # of the outputs
-    connected: tuple[frozenset[int], ...]  # for each output, the inputs that it depends on
-    _pull: Callable[[Any], Any]
+    _run: Callable[..., Sequence[Any]]  # from the leaves of the inputs to the flat outputs
+    _leaves: list[Any]
+    _closed: Any  # the jaxpr, or None where the function branches on values in Python
+
+    @cached_property
+    def _pullback(self) -> tuple[list[Any], Callable[[Any], Any]]:
+        outputs, pull = jax.vjp(self._run, *self._leaves)
+        return list(outputs), pull
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The outputs, from the evaluation that the pullback needs anyway."""
+        return self._pullback[0]
+
+    def values(self) -> list[Any]:
+        """Return the outputs by an evaluation of their own, without derivatives."""
+        return list(self._run(*self._leaves))
+
+    @cached_property
+    def connected(self) -> tuple[frozenset[int], ...]:
+        """For each output, the inputs that it depends on differentiably."""
+        if self._closed is not None:
+            return dependence(self._closed)
+        return _linear_dependence(*self._pullback)
 
     def gradients(self, cotangents: Sequence[Any]) -> list[Any]:
         """Return the gradients of all inputs, in PyTorch's convention for complex numbers.
 
         JAX transposes the derivative, PyTorch takes the adjoint: both ends are conjugated.
         """
-        pulled = self._pull(
+        outputs, pull = self._pullback
+        pulled = pull(
             [
                 conj(jnp.asarray(cotangent).astype(output.dtype))
                 if is_inexact(output.dtype)
                 else np.zeros(output.shape, jax.dtypes.float0)
-                for output, cotangent in zip(self.outputs, cotangents, strict=True)
+                for output, cotangent in zip(outputs, cotangents, strict=True)
             ]
         )
         return [conj(gradient) for gradient in pulled]
 
+    def pushforward(self) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
+        """Return the map from a tangent for each input to the outputs and their tangents.
+
+        Integers have none, and get zeros. Forward mode does it in one pass. A function with a
+        backward pass of its own has no forward mode; its pullback is transposed, as PyTorch does.
+        """
+        transposed = self._closed is None or has_custom_vjp(self._closed)
+        push = self._transposed_pullback() if transposed else self._forward_mode
+
+        def apply(tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            pairs = zip(tangents, self._leaves, strict=True)
+            return push([jnp.asarray(t).astype(leaf.dtype) for t, leaf in pairs])
+
+        return apply
+
+    def _forward_mode(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        leaves = [jnp.asarray(leaf) for leaf in self._leaves]
+        outputs, pushed = jax.jvp(lambda *xs: list(self._run(*xs)), leaves, tangents)
+        return outputs, [
+            t if is_inexact(output.dtype) else jnp.zeros_like(output)
+            for output, t in zip(outputs, pushed, strict=True)
+        ]
+
+    def _transposed_pullback(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
+        outputs, pull = self._pullback
+        real = [i for i, output in enumerate(outputs) if is_inexact(output.dtype)]
+        zeros = [jnp.zeros_like(outputs[i]) for i in real]
+        _, push = jax.vjp(_of_real(pull, outputs, real), *zeros)
+
+        def apply(tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+            pushed = dict(zip(real, push(tuple(tangents)), strict=True))
+            return outputs, [pushed.get(i, jnp.zeros_like(o)) for i, o in enumerate(outputs)]
+
+        return apply
+
+    def at(self, leaves: Sequence[Any]) -> Trace:
+        """Return the trace of the same program at another point."""
+        return replace(self, _leaves=list(leaves))
+
+    def only(self, index: int) -> Trace:
+        """Return the trace of one output, as if the function returned no other."""
+        run = self._run
+        return replace(
+            self, avals=[self.avals[index]], _run=lambda *xs: [run(*xs)[index]], _closed=None
+        )
+
 
 def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
-    """Evaluate ``func`` once and keep its pullback and its dependences.
+    """Read the program of ``func`` at ``inputs``.
 
     The dependences are read off the jaxpr. A function that branches on values in Python has none;
     it is evaluated at the values themselves, which works outside ``jit`` only, and the dependences
@@ -94,14 +173,18 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
         closed = jax.make_jaxpr(flat)(*inputs.leaves)
     except NEEDS_VALUES:
         outputs, pull = jax.vjp(flat, *inputs.leaves)
-        return Trace(outputs, structures[-1], _linear_dependence(outputs, pull), pull)
-    outputs, pull = jax.vjp(core.jaxpr_as_fun(closed), *inputs.leaves)
-    return Trace(list(outputs), structures[-1], dependence(closed), pull)
+        traced = Trace(outputs, structures[-1], flat, inputs.leaves, None)
+        traced.__dict__["_pullback"] = (outputs, pull)  # already there: evaluate once
+        return traced
+    return Trace(
+        list(closed.out_avals), structures[-1], core.jaxpr_as_fun(closed), inputs.leaves, closed
+    )
 
 
-def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[frozenset[int], ...]:
-    """Return what each output depends on, from the pullback: the same relation, transposed."""
-    real = [i for i, output in enumerate(outputs) if is_inexact(output.dtype)]
+def _of_real(
+    pull: Callable[[Any], Any], outputs: Sequence[Any], real: Sequence[int]
+) -> Callable[..., Any]:
+    """Restrict a pullback to the cotangents of the outputs numbered in ``real``."""
 
     def back(*cotangents: Any) -> Any:
         full: list[Any] = [np.zeros(output.shape, jax.dtypes.float0) for output in outputs]
@@ -109,7 +192,14 @@ def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[fr
             full[i] = cotangent
         return pull(full)
 
-    rows = dependence(jax.make_jaxpr(back)(*(outputs[i] for i in real)))
+    return back
+
+
+def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[frozenset[int], ...]:
+    """Return what each output depends on, from the pullback: the same relation, transposed."""
+    real = [i for i, output in enumerate(outputs) if is_inexact(output.dtype)]
+
+    rows = dependence(jax.make_jaxpr(_of_real(pull, outputs, real))(*(outputs[i] for i in real)))
     return tuple(
         frozenset(j for j, row in enumerate(rows) if i in real and real.index(i) in row)
         for i in range(len(outputs))
@@ -144,12 +234,14 @@ def require_gradient_dtype(leaves: Sequence[Any]) -> None:
             )
 
 
-def require_real_seed(dtype: Any) -> None:
+def require_real_seed(
+    dtype: Any, advice: str = "pass the gradient of the output explicitly"
+) -> None:
     """Raise PyTorch's RuntimeError when a gradient of 1 would have to be made up for a complex."""
     if is_complex(dtype):
         raise RuntimeError(
-            f"grad can be implicitly created only for real scalar outputs but got {dtype}: pass "
-            "the gradient of the output explicitly."
+            f"grad can be implicitly created only for real scalar outputs but got {dtype}: "
+            f"{advice}."
         )
 
 
