@@ -5,6 +5,9 @@ from grad._detach import detach as detach
 from grad._detach import no_grad as no_grad
 from grad._functional import jvp as jvp
 from grad._functional import vjp as vjp
+from grad._gradcheck import gradcheck as gradcheck
+from grad._gradcheck import gradgradcheck as gradgradcheck
+from grad._gradcheck_problem import GradcheckError as GradcheckError
 from grad._graph import AccumulateGrad as AccumulateGrad
 from grad._graph import Graph as Graph
 from grad._graph import Node as Node
@@ -19,12 +22,15 @@ from grad._programs import mean_of_squares as mean_of_squares
 
 __all__ = [
     "AccumulateGrad",
+    "GradcheckError",
     "Graph",
     "Node",
     "backward",
     "detach",
     "dot",
     "double_until",
+    "gradcheck",
+    "gradgradcheck",
     "graph",
     "hessian",
     "hvp",

@@ -66,7 +66,8 @@ class Trace:
     structure: Any  # of the outputs
     _run: Callable[..., Sequence[Any]]  # from the leaves of the inputs to the flat outputs
     _leaves: list[Any]
-    _closed: Any  # the jaxpr, or None where the function branches on values in Python
+    _closed: Any  # the jaxpr, or None where there is none to look at
+    _eager: bool = False  # the function branches on values in Python
 
     @cached_property
     def _pullback(self) -> tuple[list[Any], Callable[[Any], Any]]:
@@ -112,7 +113,7 @@ class Trace:
         backward pass of its own has no forward mode; its pullback is transposed, as PyTorch does.
         """
         transposed = self._closed is None or has_custom_vjp(self._closed)
-        push = self._transposed_pullback() if transposed else self._forward_mode
+        push = self._transposed_pullback() if transposed else self.forward_mode
 
         def apply(tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             pairs = zip(tangents, self._leaves, strict=True)
@@ -120,7 +121,8 @@ class Trace:
 
         return apply
 
-    def _forward_mode(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+    def forward_mode(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the outputs and their tangents by JAX's forward mode itself."""
         leaves = [jnp.asarray(leaf) for leaf in self._leaves]
         outputs, pushed = jax.jvp(lambda *xs: list(self._run(*xs)), leaves, tangents)
         return outputs, [
@@ -139,6 +141,14 @@ class Trace:
             return outputs, [pushed.get(i, jnp.zeros_like(o)) for i, o in enumerate(outputs)]
 
         return apply
+
+    def compiled(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``(leaves, *args) -> method(self.at(leaves), *args)``, under jit if it can be."""
+
+        def call(leaves: Sequence[Any], *args: Any) -> Any:
+            return method(self.at(leaves), *args)
+
+        return call if self._eager else jax.jit(call)
 
     def at(self, leaves: Sequence[Any]) -> Trace:
         """Return the trace of the same program at another point."""
@@ -173,7 +183,7 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
         closed = jax.make_jaxpr(flat)(*inputs.leaves)
     except NEEDS_VALUES:
         outputs, pull = jax.vjp(flat, *inputs.leaves)
-        traced = Trace(outputs, structures[-1], flat, inputs.leaves, None)
+        traced = Trace(outputs, structures[-1], flat, inputs.leaves, None, _eager=True)
         traced.__dict__["_pullback"] = (outputs, pull)  # already there: evaluate once
         return traced
     return Trace(
