@@ -13,7 +13,6 @@ from grad._gradcheck_checks import (
     Tolerance,
     check_batched,
     check_deterministic,
-    check_dtypes,
     check_fast,
     check_full,
     check_undefined_backward,
@@ -124,11 +123,9 @@ def gradcheck(
             check_batched(problem, is_forward=True)
         if not check_backward_ad:
             return True
-        if check_grad_dtypes:
-            check_dtypes(problem)
         if check_batched_grad:
             check_batched(problem, is_forward=False)
-        check_zero_gradient(problem)
+        check_zero_gradient(problem, check_grad_dtypes)
         if check_undefined_grad:
             check_undefined_backward(problem)
     except GradcheckError:

@@ -28,7 +28,7 @@ def numerical(problem: Problem, index: int, directions: Directions, eps: float) 
     x = np.asarray(problem.point[index])
     columns: list[list[np.ndarray]] = [[] for _ in problem.outputs]
     for direction in directions:
-        step = (eps * direction).astype(x.dtype)
+        step = np.asarray(eps * direction).astype(x.dtype)
         low, high = (_outputs_at(problem, run, index, x + s) for s in (-step, step))
         for column, a, b in zip(columns, low, high, strict=True):
             column.append((b - a).ravel() / (2 * eps))

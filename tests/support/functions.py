@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from torch.autograd.gradcheck import GradcheckError as TorchError
+
+import grad
 
 X = np.array([[0.3, 1.2], [2.5, 0.7]])
 Y = np.array([[1.5, -0.5], [0.25, 2.0]])
@@ -61,7 +64,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "two out": (lambda m: lambda u: (m.sin(u), m.sum(u * u)), U),
     "two in, two out": (lambda m: lambda u, w: (u * w, m.sum(u**2 * w)), (U, W)),
     "one out constant": (lambda m: lambda u: (u * u, m.ones((2,), dtype=m.float64)), U),
-    "one out floored": (lambda m: lambda u: (u * u, m.floor(u)), U),
+    "one out floored": (lambda m: lambda u: (u * u, m.floor(u + 0.3)), U),
     "each its own": (lambda m: lambda u, w: (u * u, w**3), (U, W)),
     "an integer out": (lambda m: lambda u: (u * u, m.argmax(u)), U),
     "only an integer out": (lambda m: lambda u: m.argmax(u), U),
@@ -93,3 +96,25 @@ def vector_like(tree: Any) -> Any:
         return np.asarray(values).astype(leaf.dtype)
 
     return jax.tree.map(draw, tree)
+
+
+def torch_inputs(inputs: Any) -> tuple[torch.Tensor, ...]:
+    """Convert to leaf tensors; those of a floating point or complex dtype require grad."""
+    tensors = to("torch", inputs if isinstance(inputs, tuple) else (inputs,))
+    return tuple(
+        t.requires_grad_() if t.dtype.is_floating_point or t.is_complex() else t for t in tensors
+    )
+
+
+def verdicts(name: str, ours: Any, theirs: Any, inputs: Any, **options: Any) -> list[Any]:
+    """Run gradcheck or gradgradcheck on both sides; each gives True, or its error."""
+    results: list[Any] = []
+    for module, func, arrays in (
+        (grad, ours, to("jax", inputs)),
+        (torch.autograd, theirs, torch_inputs(inputs)),
+    ):
+        try:
+            results.append(getattr(module, name)(func, arrays, **options))
+        except (grad.GradcheckError, TorchError) as e:
+            results.append(e)
+    return results
