@@ -49,7 +49,8 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
     values in Python, which only works outside ``jit``, it is read off the linearised program, in
     which ``floor(x)`` no longer depends on ``x``.
 
-    Departs from PyTorch: each call returns fresh gradients; add them up to accumulate.
+    Departs from PyTorch: each call returns fresh gradients. To accumulate over two losses, as two
+    calls of ``backward`` do in PyTorch, add the gradients up, or return both losses from ``func``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -59,6 +60,13 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
         ...     print(gradient)
         [3. 4.]
         [1. 2.]
+
+        The sum over several calls, and in one:
+
+        >>> print(backward(jnp.sum, x) + backward(lambda x: jnp.sum(x * x), x))
+        [3. 5.]
+        >>> print(backward(lambda x: (jnp.sum(x), jnp.sum(x * x)), x))
+        [3. 5.]
 
     Reference: ``torch.Tensor.backward``, ``torch.autograd.backward``.
     """
