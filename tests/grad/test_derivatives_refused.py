@@ -159,7 +159,7 @@ def test_what_is_no_array(name):
         lambda: ours(jnp.sum, jnp.arange(3)),
         lambda: theirs(torch.sum, torch.arange(3)),
     ):
-        with pytest.raises(RuntimeError, match="only Tensors of floating point and complex dtype"):
+        with pytest.raises(RuntimeError, match="only Tensors of floating point"):
             call()
 
 

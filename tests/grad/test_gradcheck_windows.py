@@ -9,6 +9,7 @@ import pytest
 import conv
 import custom_vjp
 import grad
+from tests.grad.test_gradcheck_adjoint import CASES as ADJOINT
 from tests.grad.test_gradcheck_conv import CASES as CONVOLUTIONS
 from tests.support.agree import draw
 
@@ -38,7 +39,7 @@ CASES = {
     "adaptive_max_pool2d": (partial(conv.adaptive_max_pool2d, output_size=2), ((1, 1, 3, 3),)),
     "adaptive_max_pool3d": (partial(conv.adaptive_max_pool3d, output_size=2), ((1, 1, 2, 3, 2),)),
     "conv_matrix": (lambda w: conv.conv_matrix(w, 4), ((2, 3),)),
-    "scalar_products": (conv.scalar_products, ((5,), (2, 3))),
+    "scalar_products": (conv.scalar_products, ((1, 5), (2, 1, 3))),
     "mean_of_squares": (grad.mean_of_squares, ((2, 2),)),
     "double_until": (lambda x: grad.double_until(x, 10.0)[0], ((3,),)),
     "dot": (grad.dot, ((3,), (3,))),
@@ -89,7 +90,7 @@ def test_derivatives_of_derivatives(label):
 
 
 def test_no_public_function_is_left_out():
-    covered = {label.split(",")[0] for label in {**CASES, **CONVOLUTIONS, **DERIVATIVES}}
+    covered = {label.split(",")[0] for label in {**CASES, **CONVOLUTIONS, **ADJOINT, **DERIVATIVES}}
     layers = {name for name in conv.__all__ if name[0].isupper()}
     about_programs = {
         "accelerate",
