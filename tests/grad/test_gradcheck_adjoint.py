@@ -1,4 +1,4 @@
-"""``gradcheck`` and ``gradgradcheck`` of transposed convolutions and ``conv*_input``, ``_weight``."""
+"""``gradcheck`` and ``gradgradcheck`` of transposed convolutions and of ``torch.nn.grad``'s."""
 
 from functools import partial
 
