@@ -1,0 +1,272 @@
+"""One call of apply: its arguments, and what running forward on them gave."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._context import FunctionCtx, attributes, is_array
+from ._tangents import flatten, is_inexact, shape_of
+
+# Where a value on ctx came from: an input leaf, an output array, neither ("extra"), or no array.
+Source = tuple[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """The arguments of one apply, with the traced arrays taken out.
+
+    Attributes:
+      function: the subclass of Function.
+      leaves: all leaves of the arguments; what stands at a traced position is meaningless.
+      tree: their structure.
+      traced: positions of the traced arrays among the leaves.
+      argument: for each leaf the argument that it belongs to.
+      names: of the arguments, for messages.
+      keywords: names under which the last arguments are passed to forward.
+    """
+
+    function: Any
+    leaves: list[Any]
+    tree: Any
+    traced: tuple[int, ...]
+    argument: tuple[int, ...]
+    names: tuple[str, ...]
+    keywords: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def two_parts(self) -> bool:
+        return has_setup_context(self.function)
+
+    def fill(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return all leaves with the traced ones back in place."""
+        leaves = list(self.leaves)
+        for i, array in zip(self.traced, arrays, strict=True):
+            # JAX may hand over the number that jax.grad was given.
+            leaves[i] = _constant(array) if isinstance(array, int | float | complex) else array
+        return leaves
+
+    def inputs(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        return self.tree.unflatten(leaves)
+
+    def per_argument(self, flags: Sequence[bool]) -> tuple[bool, ...]:
+        """From one flag a traced array to one flag an argument."""
+        marked = {self.argument[i] for i, flag in zip(self.traced, flags, strict=True) if flag}
+        return tuple(i in marked for i in range(len(self.names)))
+
+
+def defines(function: Any, method: str) -> bool:
+    """Whether a subclass of Function has a method of its own."""
+    return not getattr(getattr(function, method), "is_default", False)
+
+
+def has_setup_context(function: Any) -> bool:
+    """Whether forward and setup_context stand apart, and forward takes no ctx."""
+    return defines(function, "setup_context")
+
+
+def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Call, list[Any]]:
+    """Take the arguments of apply apart; return them and the traced arrays among them."""
+    inputs, keywords = _bind(function, tuple(args), kwargs)
+    leaves, tree = flatten(inputs)
+    leaves = [_constant(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    traced = tuple(i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.core.Tracer))
+    argument = tuple(i for i, child in enumerate(tree.children()) for _ in range(child.num_leaves))
+    names = _names(function, len(inputs), keywords)
+    call = Call(function, leaves, tree, traced, argument, names, keywords)
+    return call, [leaves[i] for i in traced]
+
+
+def _bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """As PyTorch: defaults are filled in where there is a setup_context to see them."""
+    if not has_setup_context(function):
+        return args + tuple(kwargs.values()), tuple(kwargs)
+    try:
+        bound = inspect.signature(function.forward).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{function.__name__}.apply: {error}") from None
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(
+            f"{function.__name__}.forward has parameters that are passed by keyword only "
+            f"({', '.join(bound.kwargs)}), which setup_context could not see: remove the *"
+        )
+    return bound.args, ()
+
+
+def _constant(leaf: Any) -> Any:
+    """Bring NumPy's arrays, and numbers, into JAX as constants: no tracers, under jit either."""
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(leaf)
+
+
+def _names(function: Any, count: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        parameters = list(inspect.signature(function.forward).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = names if has_setup_context(function) else names[1:]
+    positional = [
+        names[i] if i < len(names) else f"argument {i}" for i in range(count - len(keywords))
+    ]
+    return (*positional, *keywords)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What forward and setup_context left, without the arrays.
+
+    Attributes:
+      output_tree: structure of what forward returned.
+      outputs: its leaves; None at each place of an array.
+      is_output: which leaves are arrays.
+      differentiable: for each output array whether it can have a gradient.
+      kept_tree: structure of (attributes of ctx, saved tensors, those saved for jvp).
+      kept: for each leaf of that its source, or None for what is no array.
+      constants: those leaves that are no (traced) arrays; None at the other places.
+      paths: names of the leaves, for messages.
+      materialize: what set_materialize_grads said.
+      asked: whether forward looked at needs_input_grad.
+    """
+
+    output_tree: Any
+    outputs: tuple[Any, ...]
+    is_output: tuple[bool, ...]
+    differentiable: tuple[bool, ...]
+    kept_tree: Any
+    kept: tuple[Source | None, ...]
+    constants: tuple[Any, ...]
+    paths: tuple[str, ...]
+    materialize: bool
+    asked: bool
+
+    def output(self, arrays: Sequence[Any]) -> Any:
+        """Put the output arrays back into what forward returned."""
+        values = iter(arrays)
+        return self.output_tree.unflatten(
+            [
+                next(values) if a else leaf
+                for leaf, a in zip(self.outputs, self.is_output, strict=True)
+            ]
+        )
+
+    @property
+    def sources(self) -> list[Source]:
+        """Return the distinct sources of what is kept."""
+        return list(dict.fromkeys(source for source in self.kept if source is not None))
+
+    def context(self, call: Call, needs: tuple[bool, ...], found: dict[Source, Any]) -> FunctionCtx:
+        """Make the ctx of backward or jvp."""
+        leaves = [
+            constant if source is None else found[source]
+            for constant, source in zip(self.constants, self.kept, strict=True)
+        ]
+        user, saved, saved_forward = self.kept_tree.unflatten(leaves)
+        ctx = FunctionCtx(call.name, needs)
+        vars(ctx).update(user)
+        ctx._state.saved = saved
+        ctx._state.saved_forward = saved_forward
+        ctx._state.materialize = self.materialize
+        return ctx
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Output arrays, arrays on ctx that are neither inputs nor outputs, and the rest."""
+
+    outputs: list[Any]
+    extras: list[Any]
+    record: Record
+
+
+def run(
+    call: Call, needs: tuple[bool, ...], arrays: Sequence[Any], forward: Any, by_value: bool
+) -> Outcome:
+    """Run forward, and setup_context if there is one.
+
+    `by_value` says that the arrays hold values of which nothing else is known, so that every array
+    on ctx depends on them. Otherwise what JAX does not trace is a constant.
+    """
+    leaves = call.fill(arrays)
+    inputs = call.inputs(leaves)
+    ctx = FunctionCtx(call.name, needs)
+    if call.two_parts:
+        output = forward(*inputs)
+        output = output if by_value else jax.tree.map(_output_array, output)
+        before = output
+        call.function.setup_context(ctx, inputs, output)
+    else:
+        given = len(inputs) - len(call.keywords)
+        named = dict(zip(call.keywords, inputs[given:], strict=True))
+        before = forward(ctx, *inputs[:given], **named)
+        output = before if by_value else jax.tree.map(_output_array, before)
+    return _outcome(ctx, leaves, before, output, by_value)
+
+
+def _output_array(leaf: Any) -> Any:
+    return _constant(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+
+
+def _outcome(
+    ctx: FunctionCtx, inputs: list[Any], before: Any, output: Any, by_value: bool
+) -> Outcome:
+    leaves, output_tree = jax.tree.flatten(output)
+    is_output = tuple(map(is_array, leaves))
+    outputs = [leaf for leaf in leaves if is_array(leaf)]
+    originals = [leaf for leaf in jax.tree.leaves(before) if is_array(leaf)]
+
+    known: dict[int, Source] = {}
+    for kind, group in (("input", inputs), ("output", originals), ("output", outputs)):
+        for i, leaf in enumerate(group):
+            if is_array(leaf):
+                known.setdefault(id(leaf), (kind, i))
+
+    marked = {known.get(id(leaf)) for leaf in ctx._state.non_differentiable if leaf is not None}
+    differentiable = tuple(
+        is_inexact(shape_of(leaf)) and ("output", i) not in marked for i, leaf in enumerate(outputs)
+    )
+
+    extras: list[Any] = []
+    kept: list[Source | None] = []
+    state = ctx._state
+    paths, kept_tree = jax.tree.flatten_with_path(
+        (attributes(ctx), state.saved, state.saved_forward)
+    )
+    for _, leaf in paths:
+        source = known.get(id(leaf)) if is_array(leaf) else None
+        dynamic = is_array(leaf) if by_value else isinstance(leaf, jax.core.Tracer)
+        if source is None and dynamic:
+            source = known[id(leaf)] = ("extra", len(extras))
+            extras.append(leaf)
+        kept.append(source)
+    record = Record(
+        output_tree,
+        tuple(None if a else leaf for leaf, a in zip(leaves, is_output, strict=True)),
+        is_output,
+        differentiable,
+        kept_tree,
+        tuple(kept),
+        tuple(None if s else leaf for (_, leaf), s in zip(paths, kept, strict=True)),
+        tuple(_path_name(path) for path, _ in paths),
+        state.materialize,
+        state.asked,
+    )
+    return Outcome(outputs, extras, record)
+
+
+def _path_name(path: Sequence[Any]) -> str:
+    """Write a path into (attributes, saved, saved for jvp) as the user would."""
+    if path[0].idx:
+        return "a saved tensor"
+    return f"ctx.{path[1].key}" + jax.tree_util.keystr(tuple(path[2:]))

@@ -1,0 +1,123 @@
+"""From a Function to JAX: one `jax.custom_jvp` a call, whose tangents are a `TangentMap`.
+
+    apply -> evaluate                 run forward; nothing is differentiated
+          -> _rule                    evaluate, and leave a tangent map for what is differentiated
+                 reverse mode:  pull  ctx from the residuals, then backward
+                 forward mode:  push  ctx from the residuals, then jvp, or backward transposed
+
+The rule evaluates through the same `jax.custom_jvp`, so the next level of differentiation finds it
+again: outputs that backward uses are differentiated by backward, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from ._call import Call, Outcome, Record, run
+from ._derivative import Derivative
+from ._numpy import NEEDS_VALUES, on_values
+from ._tangents import is_zero, shape_of, zero
+from ._vmap import mapped_forward
+
+Needs = tuple[bool, ...]
+
+
+def evaluate(
+    call: Call, arrays: Sequence[Any], needs: Needs | None = None, keep: bool = False
+) -> Outcome:
+    """Run forward so that JAX can transform it.
+
+    Args:
+      call: the arguments.
+      arrays: those of them that may be traced.
+      needs: what ctx.needs_input_grad says in forward; None for all False.
+      keep: whether the arrays that only ctx holds are wanted too.
+    """
+    asked = needs or (False,) * len(call.names)
+    if not any(isinstance(array, jax.core.Tracer) for array in arrays):
+        return _forward(call, asked, arrays)
+    records: list[Record] = []
+
+    def primal(*arrays: Any) -> tuple[list[Any], list[Any]]:
+        outcome = _forward(call, asked, arrays)
+        records[:] = [outcome.record]
+        return outcome.outputs, outcome.extras if keep else []
+
+    def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        outcome, moved = _rule(call, primals, tangents, asked if keep else None)
+        records[:] = [outcome.record]
+        extras = outcome.extras if keep else []
+        return (outcome.outputs, extras), (moved, [zero(extra) for extra in extras])
+
+    primal.__name__ = call.name
+    function = jax.custom_jvp(primal)
+    function.defjvp(rule, symbolic_zeros=True)
+    outputs, extras = function(*arrays)
+    return Outcome(outputs, extras, records[0])
+
+
+def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
+    """Run the user's forward; on its values, where it asks for them."""
+    forward = mapped_forward(call, arrays)
+    try:
+        return run(call, needs, arrays, forward, by_value=False)
+    except NEEDS_VALUES as error:
+        needed = error
+
+    def on(values: Sequence[Any]) -> Any:
+        outcome = run(call, needs, values, call.function.forward, by_value=True)
+        counts = len(outcome.outputs), len(outcome.extras)
+        return [*outcome.outputs, *outcome.extras], (outcome.record, counts)
+
+    flat, (record, (count, _)) = on_values(on, arrays, f"{call.name}.forward", needed)
+    return Outcome(flat[:count], flat[count:], record)
+
+
+def _rule(
+    call: Call, primals: Sequence[Any], tangents: Sequence[Any], fixed: Needs | None
+) -> tuple[Outcome, list[Any]]:
+    """Outputs, and their tangents as a map of those of the inputs.
+
+    `fixed` is what forward was told of needs_input_grad when its extras were first looked at: the
+    outcome must have the same ones again.
+    """
+    live = [not is_zero(tangent) for tangent in tangents]
+    needs = call.per_argument(live)
+    outcome = kept = evaluate(call, primals, fixed or needs, keep=True)
+    if fixed is not None and fixed != needs and outcome.record.asked:
+        kept = evaluate(call, primals, needs, keep=True)
+    record = kept.record
+
+    leaves = call.fill(primals)
+    traced = set(call.traced)
+    pools: dict[str, Sequence[Any]] = {
+        "input": leaves,
+        "output": kept.outputs,
+        "extra": kept.extras,
+    }
+    # An input that is not traced stays a constant; all else goes through JAX.
+    through = [s for s in record.sources if s[0] != "input" or s[1] in traced]
+    constants = {s: leaves[s[1]] for s in record.sources if s not in through}
+    residuals = [pools[kind][i] for kind, i in through]
+
+    # What outlives this call may hold no tracer: shapes stand for arrays.
+    derivative = Derivative(
+        call=call,
+        record=record,
+        needs=needs,
+        live=live,
+        through=through,
+        constants=constants,
+        leaves=call.fill([shape_of(primal) for primal in primals]),
+        outputs=[shape_of(out) for out in outcome.outputs],
+    )
+    flowing = [t for t in tangents if not is_zero(t)]
+    moving = iter(derivative.map()(residuals, flowing) if any(record.differentiable) else ())
+    moved = [
+        next(moving) if differentiable else zero(out)
+        for out, differentiable in zip(outcome.outputs, record.differentiable, strict=True)
+    ]
+    return outcome, moved

@@ -1,0 +1,153 @@
+"""Running a user's code on values where JAX traces: `jax.pure_callback` around all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._call import Record
+from ._tangents import without_derivative
+
+# What JAX raises when traced code asks for a value: np.asarray(x), float(x), `if x > 0`, x[x > 0].
+NEEDS_VALUES = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+# A function of values: arrays in, arrays and a description of everything else out.
+Run = Callable[[Sequence[Any]], tuple[list[Any], Any]]
+
+
+def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> Any:
+    """Run a function of unknown output shapes on values, one element at a time under vmap.
+
+    The shapes are those of a run on made-up values. What is not an array must not depend on the
+    values: it is compared at every call.
+
+    Returns:
+      The traced arrays, and the description of the rest.
+    """
+    example, rest = _example(run, arrays, owner, needed)
+    shapes = [_shape(value) for value in example]
+
+    def callback(*values: Any) -> list[np.ndarray]:
+        results, again = run(values)
+        _check_same(rest, again, owner)
+        if len(results) != len(shapes):
+            raise ValueError(
+                f"{owner}: the number of arrays depends on the values; return and save "
+                "the same ones at every call"
+            )
+        return [_fit(r, s, owner) for r, s in zip(results, shapes, strict=True)]
+
+    return jax.pure_callback(callback, shapes, *arrays, vmap_method="sequential"), rest
+
+
+def on_values_of_shape(
+    run: Callable[..., Any], args: Sequence[Any], shapes: Sequence[Any], owner: str
+) -> list[Any]:
+    """Run a function of known output shapes on values; its derivative is refused."""
+
+    def callback(*args: Any) -> list[np.ndarray]:
+        results = zip(run(*args), shapes, strict=True)
+        return [np.zeros(s.shape, s.dtype) if r is None else _fit(r, s, owner) for r, s in results]
+
+    def call(*args: Any) -> list[Any]:
+        return jax.pure_callback(callback, list(shapes), *args, vmap_method="sequential")
+
+    def refuse() -> None:
+        raise TypeError(
+            f"{owner} cannot be differentiated: it needs the values of its arguments (it computes "
+            "with NumPy), and JAX sees nothing of that. Write it with jax.numpy, or let it call "
+            "the apply of another Function"
+        )
+
+    return without_derivative(call, refuse)(*args)
+
+
+def _example(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> Any:
+    first: Exception | None = None
+    for make in (_fractions, _identity, np.zeros, np.ones):
+        try:
+            with (
+                jax.ensure_compile_time_eval(),
+                warnings.catch_warnings(),
+                np.errstate(all="ignore"),
+            ):
+                warnings.simplefilter("ignore")
+                return run([_made_up(make, array) for array in arrays])
+        except Exception as error:
+            first = first or error
+    raise TypeError(
+        f"{owner} asks for the values of its arguments where JAX traces (jit, vmap, grad of grad). "
+        "It would be called back with them, but running it on made-up values to learn the shapes "
+        f"of its results failed: {type(first).__name__}: {first}. Write it with jax.numpy"
+    ) from needed
+
+
+def _made_up(make: Callable[..., Any], array: Any) -> jax.Array:
+    floating = jnp.issubdtype(array.dtype, jnp.inexact)
+    fill = make if floating else np.zeros  # 0 is an index into anything
+    return jnp.asarray(np.asarray(fill(array.shape)).astype(array.dtype))
+
+
+def _fractions(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0.1, 0.9, shape)
+
+
+def _identity(shape: tuple[int, ...]) -> np.ndarray:
+    return (
+        np.broadcast_to(np.eye(shape[-2], shape[-1]), shape) if len(shape) > 1 else np.ones(shape)
+    )
+
+
+def _shape(value: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(
+        np.shape(value), jax.dtypes.canonicalize_dtype(np.asarray(value).dtype)
+    )
+
+
+def _fit(value: Any, shape: Any, owner: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != shape.shape:
+        raise ValueError(
+            f"{owner}: a result has shape {array.shape} for these values, but {shape.shape} was "
+            "expected; shapes may not depend on values where JAX traces"
+        )
+    if not np.can_cast(array.dtype, shape.dtype, "same_kind"):
+        raise TypeError(f"{owner}: a result has dtype {array.dtype}, expected {shape.dtype}")
+    return array.astype(shape.dtype)
+
+
+def _check_same(rest: Any, again: Any, owner: str) -> None:
+    if isinstance(rest, Record):
+        _check_constants(rest, again, owner)
+        rest, again = (
+            dataclasses.replace(r, constants=(), outputs=(), paths=()) for r in (rest, again)
+        )
+    if rest != again:
+        raise ValueError(
+            f"{owner}: the structure of what it returns or keeps on ctx depends on the values of "
+            "its arguments, which cannot be where JAX traces"
+        )
+
+
+def _check_constants(rest: Record, again: Record, owner: str) -> None:
+    pairs = [
+        *zip(rest.paths, rest.constants, again.constants, strict=False),
+        *zip(["an output"] * len(rest.outputs), rest.outputs, again.outputs, strict=False),
+    ]
+    for name, old, new in pairs:
+        if old is not new and not (type(old) is type(new) and (old == new or old != old)):
+            raise ValueError(
+                f"{owner}: {name} is {new!r} for these values and {old!r} for others. Where JAX "
+                "traces, only arrays may depend on values: make it one with np.asarray"
+            )

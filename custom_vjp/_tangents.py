@@ -1,0 +1,180 @@
+"""A linear map of tangents that knows its transpose: what a custom function differentiates to.
+
+JAX differentiates in two steps: it first builds the linear map from tangents in to tangents out,
+and for reverse mode transposes that map. `tangent_map_p` is such a map, left closed: transposing it
+calls `pull`, evaluating it calls `push`. Neither is run before it is needed.
+
+This is the one file of the package that defines a primitive. `jax.custom_derivatives.linear_call`
+is nearly the same, but has no batching rule and cannot be differentiated in its residuals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero, zero_from_primal
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+Arrays = Sequence[Any]
+
+
+@dataclasses.dataclass(eq=False, frozen=True, repr=False)
+class TangentMap:
+    """The two directions of a linear map, each a function of residuals and of what flows.
+
+    Attributes:
+      name: what it belongs to; shown in jaxprs.
+      push: (residuals, tangents in) -> tangents out, all of them arrays.
+      pull: (residuals, cotangents out) -> cotangents in; either may hold None for a zero.
+      outputs: shapes and dtypes of the tangents out.
+      constant: raises where the map is differentiated in its residuals, if that is not allowed.
+    """
+
+    name: str
+    push: Callable[[Arrays, Arrays], Arrays]
+    pull: Callable[[Arrays, Arrays], Arrays]
+    outputs: tuple[jax.ShapeDtypeStruct, ...]
+    constant: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __call__(self, residuals: Arrays, tangents: Arrays) -> list[Any]:
+        """Apply the map, or record it where JAX traces."""
+        return tangent_map_p.bind(*residuals, *tangents, of=self, residuals=len(residuals))
+
+
+tangent_map_p = Primitive("custom_function_tangents")
+tangent_map_p.multiple_results = True
+
+
+def _evaluate(*args: Any, of: TangentMap, residuals: int) -> list[Any]:
+    return list(of.push(args[:residuals], args[residuals:]))
+
+
+tangent_map_p.def_impl(_evaluate)
+mlir.register_lowering(tangent_map_p, mlir.lower_fun(_evaluate, multiple_results=True))
+
+
+@tangent_map_p.def_abstract_eval
+def _shapes(*args: Any, of: TangentMap, **_: Any) -> list[Any]:
+    del args
+    return [jax.core.ShapedArray(out.shape, out.dtype) for out in of.outputs]
+
+
+def _transpose(cotangents: Arrays, *args: Any, of: TangentMap, residuals: int) -> list[Any]:
+    given = [None if type(ct) is ad.Zero else ct for ct in cotangents]
+    tangents = args[residuals:]
+    pulled = of.pull(args[:residuals], given)
+    wanted = [
+        ct if ad.is_undefined_primal(t) else None for ct, t in zip(pulled, tangents, strict=True)
+    ]
+    return [None] * residuals + wanted
+
+
+ad.primitive_transposes[tangent_map_p] = _transpose
+
+
+def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -> Any:
+    """Differentiate once more: linear in what flows, and push's own derivative in the residuals."""
+    saved, flowing = primals[:residuals], primals[residuals:]
+    out = of(saved, flowing)
+    total = [ad.Zero(jax.typeof(o)) for o in out]
+    if any(type(t) is not ad.Zero for t in tangents[residuals:]):
+        moved = [ad.instantiate_zeros(t) for t in tangents[residuals:]]
+        total = of(saved, moved)
+    live = [i for i, t in enumerate(tangents[:residuals]) if type(t) is not ad.Zero]
+    if live:
+        if of.constant is not None:
+            of.constant()
+
+        def push(*changed: Any) -> Arrays:
+            values = list(saved)
+            for i, value in zip(live, changed, strict=True):
+                values[i] = value
+            return of.push(values, flowing)
+
+        _, more = jax.jvp(push, [saved[i] for i in live], [tangents[i] for i in live])
+        total = [ad.add_tangents(a, b) for a, b in zip(total, more, strict=True)]
+    return out, total
+
+
+ad.primitive_jvps[tangent_map_p] = _jvp
+
+
+def _batch(axis: Any, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: int) -> Any:
+    """Map both directions. Whatever flows is made batched, so that the pulled back is as well."""
+    moved = [a if d is None else jnp.moveaxis(a, d, 0) for a, d in zip(args, dims, strict=True)]
+    flowing = [
+        jnp.broadcast_to(a, (axis.size, *jnp.shape(a))) if d is None else a
+        for a, d in zip(moved[residuals:], dims[residuals:], strict=True)
+    ]
+    over = [None if d is None else 0 for d in dims[:residuals]]
+    mapped = {"axis_size": axis.size, "axis_name": axis.name}
+
+    def push(saved: Arrays, tangents: Arrays) -> Arrays:
+        return jax.vmap(of.push, (over, 0), **mapped)(list(saved), list(tangents))
+
+    def pull(saved: Arrays, cotangents: Arrays) -> Arrays:
+        return jax.vmap(of.pull, (over, 0), **mapped)(list(saved), list(cotangents))
+
+    outputs = tuple(jax.ShapeDtypeStruct((axis.size, *out.shape), out.dtype) for out in of.outputs)
+    batched = TangentMap(of.name, push, pull, outputs, of.constant)
+    out = batched(moved[:residuals], flowing)
+    return out, [0] * len(out)
+
+
+batching.fancy_primitive_batchers[tangent_map_p] = _batch
+
+
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
+    """Return leaves and structure, as `jax.tree.flatten`."""
+    return jax.tree.flatten(tree, is_leaf)
+
+
+def is_zero(tangent: Any) -> bool:
+    """Whether a tangent given to a rule is a zero known as such."""
+    return type(tangent) is SymbolicZero
+
+
+def zero(primal: Any) -> Any:
+    """Return the tangent of a value that depends on nothing."""
+    return zero_from_primal(primal, symbolic_zeros=True)
+
+
+def shape_of(array: Any) -> jax.ShapeDtypeStruct:
+    """Return shape and dtype."""
+    return jax.ShapeDtypeStruct(jnp.shape(array), jnp.result_type(array))
+
+
+def is_inexact(array: Any) -> bool:
+    """Whether an array has a floating point or complex dtype, and so can have a gradient."""
+    return bool(jnp.issubdtype(array.dtype, jnp.inexact))
+
+
+def without_derivative(function: Callable[..., Any], refuse: Callable[[], Any]) -> Any:
+    """Let `function` through, and call `refuse` (which raises) where its derivative is needed."""
+    guarded = jax.custom_jvp(function)
+
+    def refused(*_: Any) -> Any:
+        return refuse()
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        out = guarded(*primals)
+        leaves, tree = flatten(out)
+        live = [t for t in jax.tree.leaves(tangents) if not is_zero(t)]
+        floats = [leaf for leaf in leaves if is_inexact(leaf)]
+        name = getattr(function, "__name__", "function")
+        barrier = TangentMap(name, refused, refused, tuple(map(shape_of, floats)))
+        moved = iter(barrier([], live) if live else map(zero, floats))
+        return out, tree.unflatten(
+            [next(moved) if is_inexact(leaf) else zero(leaf) for leaf in leaves]
+        )
+
+    guarded.defjvp(rule, symbolic_zeros=True)
+    return guarded
