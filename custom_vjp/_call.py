@@ -138,6 +138,8 @@ class Record:
       paths: names of the leaves, for messages.
       materialize: what set_materialize_grads said.
       asked: whether forward looked at needs_input_grad.
+      guard: source of a flag that is True where what is constant here held for the values, if
+        forward was called back with them.
     """
 
     output_tree: Any
@@ -150,6 +152,7 @@ class Record:
     paths: tuple[str, ...]
     materialize: bool
     asked: bool
+    guard: Source | None = None
 
     def output(self, arrays: Sequence[Any]) -> Any:
         """Put the output arrays back into what forward returned."""
@@ -164,7 +167,7 @@ class Record:
     @property
     def sources(self) -> list[Source]:
         """Return the distinct sources of what is kept."""
-        return list(dict.fromkeys(source for source in self.kept if source is not None))
+        return list(dict.fromkeys(s for s in (*self.kept, self.guard) if s is not None))
 
     def context(self, call: Call, needs: tuple[bool, ...], found: dict[Source, Any]) -> FunctionCtx:
         """Make the ctx of backward or jvp."""

@@ -67,6 +67,13 @@ class Derivative:
         ctx._state.forward_mode = stage == "jvp"
         return ctx
 
+    def guarded(self, residuals: Sequence[Any], results: Sequence[Any]) -> list[Any]:
+        """Make the results depend on forward having kept what it kept when it was traced."""
+        if self.record.guard is None:
+            return list(results)
+        held = residuals[list(self.through).index(self.record.guard)]
+        return [None if r is None else jnp.where(held, r, jnp.nan) for r in results]
+
     def pull(self, residuals: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:
         """Reverse mode."""
         pull: Callable[..., Any] = self.backward
@@ -86,7 +93,8 @@ class Derivative:
         def run(residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
             ctx = self.context(residuals, "backward")
             returned = backward(ctx, *to_outputs(self.record, self.outputs, cotangents))
-            return to_inputs(self.call, self.leaves, returned, self.live)
+            cotangents = to_inputs(self.call, self.leaves, returned, self.live)
+            return self.guarded(residuals, cotangents)
 
         try:
             return run(residuals, cotangents)
@@ -105,7 +113,8 @@ class Derivative:
             spread = [next(given) if live else None for live in self.live]
             moving = to_jvp(self.call, self.record, self.leaves, spread)
             returned = self.call.function.jvp(ctx, *moving)
-            return from_jvp(self.call, self.record, self.outputs, returned)
+            tangents = from_jvp(self.call, self.record, self.outputs, returned)
+            return self.guarded(residuals, tangents)
 
         try:
             return run(residuals, tangents)

@@ -11,6 +11,7 @@ again: outputs that backward uses are differentiated by backward, as in PyTorch.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ import jax
 
 from ._call import Call, Outcome, Record, run
 from ._derivative import Derivative
-from ._numpy import NEEDS_VALUES, on_values
+from ._numpy import NEEDS_VALUES, on_values, refuse_numbers
 from ._tangents import is_zero, shape_of, zero
 from ._vmap import mapped_forward
 
@@ -72,7 +73,9 @@ def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
         counts = len(outcome.outputs), len(outcome.extras)
         return [*outcome.outputs, *outcome.extras], (outcome.record, counts)
 
-    flat, (record, (count, _)) = on_values(on, arrays, f"{call.name}.forward", needed)
+    flat, (record, (count, extras)) = on_values(on, arrays, f"{call.name}.forward", needed)
+    refuse_numbers(record.outputs, call.name)
+    record = dataclasses.replace(record, guard=("extra", extras))
     return Outcome(flat[:count], flat[count:], record)
 
 

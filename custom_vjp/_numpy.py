@@ -33,22 +33,31 @@ def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) ->
     values: it is compared at every call.
 
     Returns:
-      The traced arrays, and the description of the rest.
+      The traced arrays, one more that is True, and the description of the rest. The last array is
+      there to be used: JAX leaves out a call whose results are not, and with it the comparison.
     """
     example, rest = _example(run, arrays, owner, needed)
     shapes = [_shape(value) for value in example]
 
-    def callback(*values: Any) -> list[np.ndarray]:
+    def compared(values: Sequence[Any]) -> list[np.ndarray]:
         results, again = run(values)
         _check_same(rest, again, owner)
         if len(results) != len(shapes):
-            raise ValueError(
-                f"{owner}: the number of arrays depends on the values; return and save "
-                "the same ones at every call"
+            raise ValueDependentError(
+                f"{owner}: the number of arrays depends on the values; return and save the same "
+                "ones at every call"
             )
         return [_fit(r, s, owner) for r, s in zip(results, shapes, strict=True)]
 
-    return jax.pure_callback(callback, shapes, *arrays, vmap_method="sequential"), rest
+    _try_others(compared, arrays)
+    flag = jax.ShapeDtypeStruct((), bool)
+    flat = jax.pure_callback(
+        lambda *values: [*compared(values), np.True_],
+        [*shapes, flag],
+        *arrays,
+        vmap_method="sequential",
+    )
+    return flat, rest
 
 
 def on_values_of_shape(
@@ -73,17 +82,26 @@ def on_values_of_shape(
     return without_derivative(call, refuse)(*args)
 
 
+def refuse_numbers(outputs: Sequence[Any], name: str) -> None:
+    """Raise where forward, called back with values, returns a number of Python's."""
+    for value in outputs:
+        if isinstance(value, int | float | complex):
+            raise TypeError(
+                f"{name}.forward returns {value!r}, a {type(value).__name__} of Python, but where "
+                "JAX traces only arrays can depend on values: return np.asarray of it"
+            )
+
+
+class ValueDependentError(ValueError):
+    """Shapes, or what is not an array, that depend on values."""
+
+
 def _example(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> Any:
+    """Run on made-up values, of whatever kind the function takes."""
     first: Exception | None = None
     for make in (_fractions, _identity, np.zeros, np.ones):
         try:
-            with (
-                jax.ensure_compile_time_eval(),
-                warnings.catch_warnings(),
-                np.errstate(all="ignore"),
-            ):
-                warnings.simplefilter("ignore")
-                return run([_made_up(make, array) for array in arrays])
+            return _on_made_up(run, make, arrays)
         except Exception as error:
             first = first or error
     raise TypeError(
@@ -91,6 +109,22 @@ def _example(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> 
         "It would be called back with them, but running it on made-up values to learn the shapes "
         f"of its results failed: {type(first).__name__}: {first}. Write it with jax.numpy"
     ) from needed
+
+
+def _try_others(compared: Callable[..., Any], arrays: Sequence[Any]) -> None:
+    """Compare with other values already while tracing, if the function takes them."""
+    try:
+        _on_made_up(compared, _others, arrays)
+    except ValueDependentError:
+        raise
+    except Exception:  # it does not take them
+        pass
+
+
+def _on_made_up(run: Callable[..., Any], make: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    with jax.ensure_compile_time_eval(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return run([_made_up(make, array) for array in arrays])
 
 
 def _made_up(make: Callable[..., Any], array: Any) -> jax.Array:
@@ -103,10 +137,14 @@ def _fractions(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(0).uniform(0.1, 0.9, shape)
 
 
+def _others(shape: tuple[int, ...]) -> np.ndarray:
+    return 3 - 9 * _fractions(shape)
+
+
 def _identity(shape: tuple[int, ...]) -> np.ndarray:
-    return (
-        np.broadcast_to(np.eye(shape[-2], shape[-1]), shape) if len(shape) > 1 else np.ones(shape)
-    )
+    if len(shape) < 2:
+        return np.ones(shape)
+    return np.broadcast_to(np.eye(shape[-2], shape[-1]), shape)
 
 
 def _shape(value: Any) -> jax.ShapeDtypeStruct:
@@ -118,7 +156,7 @@ def _shape(value: Any) -> jax.ShapeDtypeStruct:
 def _fit(value: Any, shape: Any, owner: str) -> np.ndarray:
     array = np.asarray(value)
     if array.shape != shape.shape:
-        raise ValueError(
+        raise ValueDependentError(
             f"{owner}: a result has shape {array.shape} for these values, but {shape.shape} was "
             "expected; shapes may not depend on values where JAX traces"
         )
@@ -128,13 +166,18 @@ def _fit(value: Any, shape: Any, owner: str) -> np.ndarray:
 
 
 def _check_same(rest: Any, again: Any, owner: str) -> None:
+    """Compare what forward left beside arrays; `rest` may be a Record, or a tuple with one."""
+    if isinstance(rest, tuple) and isinstance(again, tuple):
+        for a, b in zip(rest, again, strict=True):
+            _check_same(a, b, owner)
+        return
     if isinstance(rest, Record):
         _check_constants(rest, again, owner)
         rest, again = (
             dataclasses.replace(r, constants=(), outputs=(), paths=()) for r in (rest, again)
         )
     if rest != again:
-        raise ValueError(
+        raise ValueDependentError(
             f"{owner}: the structure of what it returns or keeps on ctx depends on the values of "
             "its arguments, which cannot be where JAX traces"
         )
@@ -147,7 +190,7 @@ def _check_constants(rest: Record, again: Record, owner: str) -> None:
     ]
     for name, old, new in pairs:
         if old is not new and not (type(old) is type(new) and (old == new or old != old)):
-            raise ValueError(
+            raise ValueDependentError(
                 f"{owner}: {name} is {new!r} for these values and {old!r} for others. Where JAX "
                 "traces, only arrays may depend on values: make it one with np.asarray"
             )

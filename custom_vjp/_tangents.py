@@ -109,6 +109,9 @@ ad.primitive_jvps[tangent_map_p] = _jvp
 
 def _batch(axis: Any, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: int) -> Any:
     """Map both directions. Whatever flows is made batched, so that the pulled back is as well."""
+    if all(d is None for d in dims):
+        out = of(args[:residuals], args[residuals:])
+        return out, [None] * len(out)
     moved = [a if d is None else jnp.moveaxis(a, d, 0) for a, d in zip(args, dims, strict=True)]
     flowing = [
         jnp.broadcast_to(a, (axis.size, *jnp.shape(a))) if d is None else a

@@ -11,7 +11,7 @@ from jax.custom_batching import custom_vmap
 
 from ._call import Call, defines
 from ._context import is_array
-from ._numpy import NEEDS_VALUES, on_values
+from ._numpy import NEEDS_VALUES, on_values, refuse_numbers
 
 
 class VmapInfo(NamedTuple):
@@ -41,7 +41,8 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
         try:
             outputs, rest = run(values)
         except NEEDS_VALUES as error:
-            outputs, rest = on_values(run, values, f"{call.name}.forward", error)
+            (*outputs, _), rest = on_values(run, values, f"{call.name}.forward", error)
+            refuse_numbers(rest[1], call.name)
         structure[:] = rest
         return [jnp.asarray(out) for out in outputs]
 
