@@ -223,20 +223,19 @@ def test_closing_over_a_traced_value(method: str, transform: Any) -> None:
     """PyTorch gives no gradient; here it is an error that names the variable."""
 
     def use(scale: Any) -> Any:
-        class Scale(Function):
-            @staticmethod
-            def forward(x):
-                return x * scale if method == "forward" else x
-
-            @staticmethod
-            def setup_context(ctx, inputs, output):
-                ctx.scale = [scale] if method == "setup_context" else None
-
-            @staticmethod
-            def backward(ctx, grad_output):
-                return grad_output * scale if method == "backward" else grad_output
-
-        return Scale.apply(X).sum()
+        closing = {
+            "forward": lambda x: x * scale,
+            "setup_context": lambda ctx, inputs, output: setattr(ctx, "scale", scale),
+            "backward": lambda ctx, grad_output: grad_output * scale,
+        }
+        plain = {
+            "forward": lambda x: x,
+            "setup_context": lambda ctx, inputs, output: None,
+            "backward": lambda ctx, grad_output: grad_output,
+        }
+        methods = {**plain, method: closing[method]}
+        scaled = type("Scale", (Function,), {k: staticmethod(f) for k, f in methods.items()})
+        return scaled.apply(X).sum()
 
     scale = jnp.ones(2) if transform is jax.vmap else 2.0
     words = rf"Scale.{method} uses scale of the enclosing function.*pass scale to apply"

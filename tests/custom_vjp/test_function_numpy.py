@@ -199,7 +199,7 @@ def test_a_number_that_only_the_call_shows_to_depend_on_values() -> None:
     gradient = jax.jit(jax.grad(lambda x: Rare.apply(x).sum()))
     np.testing.assert_array_equal(gradient(X), np.ones(4))
     np.testing.assert_array_equal(jax.grad(lambda x: Rare.apply(x).sum())(X + 200), np.full(4, 5))
-    with pytest.raises(jax.errors.JaxRuntimeError, match="ctx.rare is True"):
+    with pytest.raises((jax.errors.JaxRuntimeError, ValueError), match=r"ctx\.rare is True"):
         gradient(X + 200).block_until_ready()
 
 
