@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Literal
 from jax.interpreters.partial_eval import dce_jaxpr
 
 from ._call import Call, Record, Source, defines
@@ -30,6 +31,7 @@ class Derivative:
       constants: what is on ctx and no residual.
       leaves: of the arguments, with shapes for the traced arrays.
       outputs: shapes of all output arrays.
+      types: of their tangents.
     """
 
     call: Call
@@ -40,10 +42,11 @@ class Derivative:
     constants: dict[Source, Any]
     leaves: Sequence[Any]
     outputs: Sequence[jax.ShapeDtypeStruct]
+    types: Sequence[Any]
 
     def map(self) -> TangentMap:
         flags = self.record.differentiable
-        outputs = tuple(out for out, flag in zip(self.outputs, flags, strict=True) if flag)
+        outputs = tuple(out for out, flag in zip(self.types, flags, strict=True) if flag)
         push = self.push
         if not defines(self.call.function, "jvp"):
             push = transposed(self.backward, outputs, self.call.name)
@@ -151,13 +154,12 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
 
         try:
             jaxpr = jax.make_jaxpr(transpose)(zeros, list(residuals), list(tangents))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise TypeError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod, as the one "
                 f"derived from backward failed: {error}"
             ) from error
-        _, used = dce_jaxpr(jaxpr.jaxpr, [True] * len(outputs))
-        if any(used[: len(zeros)]):
+        if _uses(jaxpr.jaxpr, len(zeros)):
             raise TypeError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod. It is derived "
                 "from backward only where that is linear in grad_output, which it is not here"
@@ -165,3 +167,13 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
         return transpose(zeros, residuals, tangents)
 
     return push
+
+
+def _uses(jaxpr: Any, count: int) -> bool:
+    """Whether the outputs of a jaxpr depend on its first `count` inputs; effects do not count."""
+    jaxpr, used = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    needed = {atom for atom in jaxpr.outvars if not isinstance(atom, Literal)}
+    for eqn in reversed(jaxpr.eqns):
+        if needed.intersection(eqn.outvars):
+            needed.update(atom for atom in eqn.invars if not isinstance(atom, Literal))
+    return bool(needed.intersection(jaxpr.invars[: sum(used[:count])]))

@@ -19,8 +19,9 @@ import jax
 
 from ._call import Call, Outcome, Record, run
 from ._derivative import Derivative
+from ._manual import vary_alike
 from ._numpy import NEEDS_VALUES, on_values, refuse_numbers
-from ._tangents import is_zero, shape_of, zero
+from ._tangents import is_zero, shape_of, tangent_type, zero
 from ._vmap import mapped_forward
 
 Needs = tuple[bool, ...]
@@ -40,6 +41,7 @@ def evaluate(
     asked = needs or (False,) * len(call.names)
     if not any(isinstance(array, jax.core.Tracer) for array in arrays):
         return _forward(call, asked, arrays)
+    arrays = vary_alike(arrays)
     records: list[Record] = []
 
     def primal(*arrays: Any) -> tuple[list[Any], list[Any]]:
@@ -116,6 +118,7 @@ def _rule(
         constants=constants,
         leaves=call.fill([shape_of(primal) for primal in primals]),
         outputs=[shape_of(out) for out in outcome.outputs],
+        types=[tangent_type(out) for out in outcome.outputs],
     )
     flowing = [t for t in tangents if not is_zero(t)]
     moving = iter(derivative.map()(residuals, flowing) if any(record.differentiable) else ())

@@ -151,7 +151,7 @@ def _maximum(x: jax.Array) -> jax.Array:
 
 
 def _max_forward(x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = _maximum(x)
+    y = max(x)  # not jnp.max: a second derivative takes this function's own first one
     return y, (x, y)
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._call import Record
+from ._manual import vary_alike
 from ._tangents import without_derivative
 
 # What JAX raises when traced code asks for a value: np.asarray(x), float(x), `if x > 0`, x[x > 0].
@@ -57,7 +58,7 @@ def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) ->
         *arrays,
         vmap_method="sequential",
     )
-    return flat, rest
+    return vary_alike(flat, *arrays), rest
 
 
 def on_values_of_shape(
@@ -70,7 +71,8 @@ def on_values_of_shape(
         return [np.zeros(s.shape, s.dtype) if r is None else _fit(r, s, owner) for r, s in results]
 
     def call(*args: Any) -> list[Any]:
-        return jax.pure_callback(callback, list(shapes), *args, vmap_method="sequential")
+        results = jax.pure_callback(callback, list(shapes), *args, vmap_method="sequential")
+        return vary_alike(results, *jax.tree.leaves(args))
 
     def refuse() -> None:
         raise TypeError(

@@ -17,8 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
-from jax.extend.core import Primitive
+from jax.extend.core import Primitive, unmapped_aval
 from jax.interpreters import ad, batching, mlir
+
+from ._manual import vary, varying
 
 Arrays = Sequence[Any]
 
@@ -31,14 +33,14 @@ class TangentMap:
       name: what it belongs to; shown in jaxprs.
       push: (residuals, tangents in) -> tangents out, all of them arrays.
       pull: (residuals, cotangents out) -> cotangents in; either may hold None for a zero.
-      outputs: shapes and dtypes of the tangents out.
+      outputs: types of the tangents out.
       constant: raises where the map is differentiated in its residuals, if that is not allowed.
     """
 
     name: str
     push: Callable[[Arrays, Arrays], Arrays]
     pull: Callable[[Arrays, Arrays], Arrays]
-    outputs: tuple[jax.ShapeDtypeStruct, ...]
+    outputs: tuple[Any, ...]
     constant: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
@@ -54,7 +56,8 @@ tangent_map_p.multiple_results = True
 
 
 def _evaluate(*args: Any, of: TangentMap, residuals: int) -> list[Any]:
-    return list(of.push(args[:residuals], args[residuals:]))
+    pushed = of.push(args[:residuals], args[residuals:])
+    return [vary(t, varying(aval)) for t, aval in zip(pushed, of.outputs, strict=True)]
 
 
 tangent_map_p.def_impl(_evaluate)
@@ -64,17 +67,18 @@ mlir.register_lowering(tangent_map_p, mlir.lower_fun(_evaluate, multiple_results
 @tangent_map_p.def_abstract_eval
 def _shapes(*args: Any, of: TangentMap, **_: Any) -> list[Any]:
     del args
-    return [jax.core.ShapedArray(out.shape, out.dtype) for out in of.outputs]
+    return list(of.outputs)
 
 
 def _transpose(cotangents: Arrays, *args: Any, of: TangentMap, residuals: int) -> list[Any]:
     given = [None if type(ct) is ad.Zero else ct for ct in cotangents]
     tangents = args[residuals:]
     pulled = of.pull(args[:residuals], given)
-    wanted = [
-        ct if ad.is_undefined_primal(t) else None for ct, t in zip(pulled, tangents, strict=True)
-    ]
-    return [None] * residuals + wanted
+    wanted: list[Any] = [None] * residuals
+    for ct, t in zip(pulled, tangents, strict=True):
+        known = ct is None or not ad.is_undefined_primal(t)
+        wanted.append(None if known else vary(ct, varying(t.aval)))
+    return wanted
 
 
 ad.primitive_transposes[tangent_map_p] = _transpose
@@ -126,7 +130,7 @@ def _batch(axis: Any, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: 
     def pull(saved: Arrays, cotangents: Arrays) -> Arrays:
         return jax.vmap(of.pull, (over, 0), **mapped)(list(saved), list(cotangents))
 
-    outputs = tuple(jax.ShapeDtypeStruct((axis.size, *out.shape), out.dtype) for out in of.outputs)
+    outputs = tuple(unmapped_aval(axis.size, 0, out, axis.explicit_mesh_axis) for out in of.outputs)
     batched = TangentMap(of.name, push, pull, outputs, of.constant)
     out = batched(moved[:residuals], flowing)
     return out, [0] * len(out)
@@ -148,6 +152,11 @@ def is_zero(tangent: Any) -> bool:
 def zero(primal: Any) -> Any:
     """Return the tangent of a value that depends on nothing."""
     return zero_from_primal(primal, symbolic_zeros=True)
+
+
+def tangent_type(primal: Any) -> Any:
+    """Return the type that a tangent of this value has."""
+    return jax.typeof(primal).to_tangent_aval().strip_weak_type()
 
 
 def shape_of(array: Any) -> jax.ShapeDtypeStruct:
@@ -173,7 +182,7 @@ def without_derivative(function: Callable[..., Any], refuse: Callable[[], Any]) 
         live = [t for t in jax.tree.leaves(tangents) if not is_zero(t)]
         floats = [leaf for leaf in leaves if is_inexact(leaf)]
         name = getattr(function, "__name__", "function")
-        barrier = TangentMap(name, refused, refused, tuple(map(shape_of, floats)))
+        barrier = TangentMap(name, refused, refused, tuple(map(tangent_type, floats)))
         moved = iter(barrier([], live) if live else map(zero, floats))
         return out, tree.unflatten(
             [next(moved) if is_inexact(leaf) else zero(leaf) for leaf in leaves]

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import custom_vjp
+from tests.support import function_notes as notes
 from tests.support.agree import assert_agree, draw, to_torch
+from tests.support.function_library import TORCH
 
 
 class Add(torch.autograd.Function):
@@ -167,3 +169,75 @@ def test_max_of_nothing() -> None:
         custom_vjp.max(jnp.ones(0))
     with pytest.raises(RuntimeError):
         torch.ones(0).max()
+
+
+def second_in_torch(function: Callable, *arrays: np.ndarray) -> tuple[torch.Tensor, ...]:
+    tensors = [to_torch(a, requires_grad=True) for a in arrays]
+    first = torch.autograd.grad(function(*tensors), tensors, create_graph=True)
+    energy = sum((g**2).sum() for g in first)
+    return torch.autograd.grad(energy, tensors, materialize_grads=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "arrays"),
+    [
+        (
+            lambda a, b: (custom_vjp.add(a, b) ** 3).sum(),
+            lambda a, b: (Add.apply(a, b) ** 3).sum(),
+            (draw(0, (3, 1)), draw(1, (2, 1, 4))),
+        ),
+        (
+            lambda x: jnp.vdot(*custom_vjp.split(x**2)),
+            lambda x: torch.mul(*Split.apply(x**2)).sum(),
+            (draw(0, (2, 3)),),
+        ),
+        (
+            lambda x: custom_vjp.max(x**3) ** 2,
+            lambda x: Max.apply(x**3) ** 2,
+            (np.array([1.0, 3.0, 2.0, 3.0]),),
+        ),
+    ],
+    ids=["add broadcasts", "split", "max of ties"],
+)
+def test_second_derivatives(ours: Callable, theirs: Callable, arrays: tuple) -> None:
+    places = tuple(range(len(arrays)))
+
+    def energy(*args: jax.Array) -> jax.Array:
+        return sum((g**2).sum() for g in jax.grad(ours, places)(*args))
+
+    second = jax.jit(jax.grad(energy, places))(*arrays)
+    for mine, right in zip(second, second_in_torch(theirs, *arrays), strict=True):
+        np.testing.assert_allclose(mine, right.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ours", "make", "arrays"),
+    [
+        (custom_vjp.add, notes.my_add, (draw(0, (3,)), draw(1, (2, 1)))),
+        (lambda x: both(custom_vjp.split(x)), notes.my_split, (draw(0, (4,)),)),
+        (custom_vjp.max, notes.my_max, (np.array([1.0, 3.0, 2.0, 3.0]),)),
+    ],
+    ids=["add", "split", "max"],
+)
+def test_they_do_what_the_notebooks_classes_do(ours: Callable, make: Any, arrays: tuple) -> None:
+    twin = make(TORCH).apply
+    theirs = (lambda x: both(twin(x))) if make is notes.my_split else twin
+    assert_agree(ours, theirs, *arrays)
+
+
+def test_scan_of_all_three() -> None:
+    def step(x: Any, functions: tuple[Callable, ...]) -> Any:
+        add, split, largest = functions
+        a, b = split(x)
+        return add(a * b, 0.1 * largest(a))
+
+    ours = (custom_vjp.add, custom_vjp.split, custom_vjp.max)
+    loop = lambda x: jax.lax.scan(lambda c, _: (step(c, ours), None), x, None, length=3)  # noqa: E731
+    x = draw(0, (4,)) / 2
+    gradient = jax.jit(jax.grad(jax.checkpoint(lambda x: loop(x)[0].sum())))(x)
+    t = to_torch(x, requires_grad=True)
+    out = t
+    for _ in range(3):
+        out = step(out, (Add.apply, Split.apply, Max.apply))
+    out.sum().backward()
+    np.testing.assert_allclose(gradient, t.grad.numpy(), rtol=1e-12)

@@ -1,0 +1,29 @@
+"""Under shard_map every value has mesh axes that it varies over; arrays must agree in them.
+
+The operations of jax.numpy see to that themselves. A primitive, a rule and a callback have to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+
+def varying(aval: Any) -> frozenset[Any]:
+    """Return the mesh axes that a type varies over; JAX has moved the attribute before."""
+    manual = getattr(aval, "manual_axis_type", None)
+    return frozenset(getattr(manual, "varying", None) or getattr(aval, "vma", None) or ())
+
+
+def vary(array: Any, axes: frozenset[Any]) -> Any:
+    """Make an array vary over these axes too."""
+    missing = axes - varying(jax.typeof(array)) if axes else axes
+    return jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
+
+
+def vary_alike(arrays: Sequence[Any], *others: Any) -> list[Any]:
+    """Make arrays vary over every axis that one of them, or of `others`, varies over."""
+    axes = frozenset().union(*(varying(jax.typeof(a)) for a in (*arrays, *others)))
+    return [vary(array, axes) for array in arrays]
