@@ -9,6 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
+PARALLEL = -n $(JOBS) --dist worksteal
 # The sweeps compile thousands of small programs, each run once: ten times as fast without
 # optimisation. `make test-long` compiles them all with XLA's defaults.
 QUICK  := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
@@ -21,15 +22,15 @@ lecture: $(VENV)/.lecture
 
 test: lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare
-	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest -n $(JOBS) -m "not long and not optimised" tests
-	$(BIN)/python -m pytest -n $(JOBS) -m "not long and optimised" tests
+	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
 test-long: lint test-rule-off
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	$(BIN)/python -m pytest $(PARALLEL) tests
 
 # The convolutions once more, as JAX itself lowers them on CPU.
 test-rule-off: $(VENV)/.test
-	CONVGRAD_RULE=off XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest -n $(JOBS) -m "not long" \
+	CONVGRAD_RULE=off XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m "not long" \
 	  tests/conv --ignore tests/conv/cpu
 
 bench: $(VENV)/.test

@@ -31,11 +31,13 @@ class Limits:
     spectra_depthwise: int = 100
     spectra_dense: int = 256
     long_kernel: int = 32
+    # Up to so many channels one convolution with zeros in its kernel beats one for each phase.
+    few_channels: int = 32
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
     elementwise_products: int = 36
-    elementwise_phases: int = 20
+    elementwise_phases: int = 10
     block_channels: int = 16
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 64
@@ -69,6 +71,7 @@ UNROLLED = {
     "columns",
     "columns_one_by_one",
     "depthwise",
+    "depthwise_last",
     "depthwise_spread",
     "elementwise",
     "elementwise_phases",
@@ -107,6 +110,8 @@ def _forward(p: Problem) -> Route:
         if per_group == 1:
             if p.dims == 1 and plain and p.taps >= LIMITS.spectra_depthwise:
                 return Route("spectra", "a long kernel is a product of spectra")
+            if p.channels_last and p.in_channels == p.out_channels:
+                return Route("depthwise_last", "the same, with the channels where they are: last")
             return Route("depthwise", "one channel a group: shifted products in one loop")
         if per_group * p.taps <= LIMITS.elementwise_products and p.unit_stride:
             return Route("elementwise", "a few channels a group: shifted products in one loop")
@@ -168,7 +173,9 @@ def _transposed(p: Problem) -> Route:
         return Route("product", "windows that do not overlap: one matrix product")
     if small or line:
         return Route("product", "few outputs an input: one matrix product, then sums")
-    if p.unit_dilation and all(k % s == 0 for k, s in zip(p.kernel, p.spread, strict=True)):
+    whole = all(k % s == 0 for k, s in zip(p.kernel, p.spread, strict=True))
+    few = max(p.in_channels, p.out_channels) <= LIMITS.few_channels
+    if p.unit_dilation and (whole or few):
         return Route("phases_as_one", "whole strides: all phases in one dense convolution")
     return Route("phases", "a small dense convolution for each phase")
 

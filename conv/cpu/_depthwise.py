@@ -1,8 +1,9 @@
-"""Depthwise convolutions: one input channel a group. Sums of shifted products, channels first.
+"""Depthwise convolutions: one input channel a group. Sums of shifted products.
 
 Row by row: the products of one kernel row are added up before the rows are. XLA fuses all of it
 into one loop over the output. No transpose of the data may stand near it: layout assignment would
-move the whole computation to a layout in which it is several times slower.
+move the whole computation to a layout in which it is several times slower. So there are two of
+them, for channels first and for arrays that come with their channels last.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,25 @@ def depthwise(
             terms.append(_scaled(shifted, factors[(slice(None),) * lead + tap], dims))
         rows.append(total(terms))
     return total(rows).reshape(n, c * many, *out)
+
+
+def depthwise_last(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Convolve (N, *space, C) with (C, 1, *kernel) to (N, *out, C): one output a channel."""
+    factors = jnp.moveaxis(w[:, 0], 0, -1)
+    padded = pad_space(x, [*padding, (0, 0)])
+    rows: dict[int, list[jax.Array]] = {}
+    taps = product(*map(range, w.shape[2:]))
+    for tap, starts in zip(taps, offsets(w.shape[2:], dilation), strict=True):
+        shifted = at_tap(padded, [*starts, 0], [*out, x.shape[-1]], [*stride, 1])
+        rows.setdefault(tap[0], []).append(shifted * factors[tap])
+    return total([total(terms) for terms in rows.values()])
 
 
 def elementwise_phases(

@@ -41,6 +41,10 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return _pointwise.patchify(x, w, p.out)
     if method == "depthwise":
         return _depthwise.depthwise(x, w, p.out, p.stride, p.padding, p.dilation)
+    if method == "depthwise_last":
+        last = jnp.moveaxis(x, 1, -1)  # as it came: the two transposes cancel
+        y = _depthwise.depthwise_last(last, w, p.out, p.stride, p.padding, p.dilation)
+        return jnp.moveaxis(y, -1, 1)
     if method == "elementwise":
         return _grouped.elementwise(x, w, p.groups, p.out, p.padding, p.dilation)
     if method == "blocks":
@@ -97,7 +101,10 @@ def transposed(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array
     if method == "product":
         return _transposed.by_product(x, w, p.out, p.padding, p.spread, p.dilation)
     if method == "phases_as_one":
-        return _transposed.as_one(x, w, p.out, p.padding, p.spread)
+        over = [-k % s for k, s in zip(p.kernel, p.spread, strict=True)]
+        whole = pad_space(w, [(0, more) for more in over])
+        pairs = [(low, high + m) for (low, high), m in zip(p.padding, over, strict=True)]
+        return _transposed.as_one(x, whole, p.out, pairs, p.spread)
     return _transposed.by_phases(x, w, p.out, p.padding, p.spread, p.dilation)
 
 

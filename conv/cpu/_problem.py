@@ -41,6 +41,7 @@ class Problem:
     spread: tuple[int, ...]
     dilation: tuple[int, ...]
     dtype: str
+    channels_last: bool = False  # whether x comes, and y goes, with its channels innermost
 
     @property
     def dims(self) -> int:
@@ -92,6 +93,27 @@ def _inverse(spec: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort(spec))
 
 
+def _used(
+    pairs: Pairs,
+    reach: Sequence[int],
+    out: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> Pairs:
+    """Drop padding behind the last window.
+
+    Then a strided convolution and its weight gradient pad alike, and XLA pads once for both.
+    """
+    unused = (
+        r - (m - 1) * s - d * (k - 1) - 1
+        for r, m, s, d, k in zip(reach, out, stride, dilation, kernel, strict=True)
+    )
+    return tuple(
+        (low, high - min(u, max(high, 0))) for (low, high), u in zip(pairs, unused, strict=True)
+    )
+
+
 def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
     """Bring the primitive's operands (anything with shape and dtype) to canonical form.
 
@@ -116,6 +138,7 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
     )
     if min(out) < 1:
         return None
+    pairs = _used(pairs, reach, out, kernel, stride, dilation)
     features, batches = params["feature_group_count"], params["batch_group_count"]
     whole = tuple(range(2, dims + 2))
     # Of two ways to see a dense convolution, the one that unrolls fewer positions.
@@ -135,6 +158,7 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
             spread=spread,
             dilation=dilation,
             dtype=lhs.dtype.name,
+            channels_last=lhs_spec[1] == out_spec[1] == dims + 1,
         )
         return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))
     # The output is the kernel that is wanted; stride and dilation change places.

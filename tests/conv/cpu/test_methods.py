@@ -128,6 +128,8 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
     ("large", (1, 128, 96, 96), (32, 128, 3, 3), {"padding": 1},
      ["direct", "direct_eigen", "chunks"]),
     ("strided", (2, 16, 17, 16), (24, 16, 3, 3), {"stride": 2, "padding": 1},
+     ["columns_one_by_one", "phases_as_one", "columns"]),
+    ("strided-wide", (2, 16, 9, 8), (40, 16, 3, 3), {"stride": 2, "padding": 1},
      ["columns_one_by_one", "phases", "columns"]),
     ("first", (2, 3, 40, 40), (16, 3, 3, 3), {"padding": 1}, ["columns", "columns", "images"]),
     ("patches", (2, 3, 16, 16), (8, 3, 4, 4), {"stride": 4}, ["patchify", "product", "columns"]),
@@ -147,7 +149,7 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
      ["blocks", "blocks", "blocks"]),
     ("volume", (2, 3, 5, 6, 7), (4, 3, 3, 3, 3), {}, ["depth_sums", "depth_sums", "volume"]),
     ("volume-strided", (2, 3, 9, 9, 9), (4, 3, 3, 3, 3), {"stride": 2},
-     ["depth_slices", "phases", "volume"]),
+     ["depth_slices", "phases_as_one", "volume"]),
 ]  # fmt: skip
 
 
@@ -175,3 +177,33 @@ def test_each_method_beside_pytorch(
         right = right.detach().numpy()
         # Winograd and Fourier transforms lose a few bits more than plain sums.
         np.testing.assert_allclose(mine, right, rtol=0, atol=1e-11 * np.abs(right).max())
+
+
+@pytest.mark.parametrize("arguments", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
+def test_depthwise_with_channels_last(arguments: dict[str, int]) -> None:
+    x, w = draw(0, (2, 6, 9, 10)), draw(1, (6, 1, 3, 2))
+    stride, padding, dilation = (arguments.get(k, d) for k, d in DEFAULTS)
+
+    def last(x: jax.Array, w: jax.Array) -> jax.Array:
+        with conv.accelerate():
+            return lax.conv_general_dilated(
+                x, w, (stride,) * 2, [(padding,) * 2] * 2, rhs_dilation=(dilation,) * 2,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=6,
+            )  # fmt: skip
+
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = torch.nn.functional.conv2d(*tensors, groups=6, **arguments)
+    g = draw(2, tuple(expected.shape))
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    orders = [(0, 2, 3, 1), (0, 2, 3, 1), (2, 3, 1, 0)]
+    arrays = [
+        a.transpose(o) for a, o in zip((x, w, g), (orders[0], orders[2], orders[0]), strict=True)
+    ]
+    assert [r.method for r in conv.routes(last, *arrays[:2])] == ["depthwise_last"]
+    found = jax.jit(lambda *a: value_and_gradients(last, *a))(*arrays)
+    for mine, right, order in zip(found, rights, orders, strict=True):
+        right = right.detach().numpy().transpose(order)
+        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
+
+
+DEFAULTS = (("stride", 1), ("padding", 0), ("dilation", 1))
