@@ -1,4 +1,4 @@
-"""The command line: `python -m compare` shows the lecture, row by row."""
+"""The command line: `python -m compare` shows the lecture, `... semantics` the differences."""
 
 import argparse
 import sys
@@ -85,8 +85,46 @@ def lecture(argv: Sequence[str]) -> int:
     return AGREE if all(result.comparison.agree for result in results) else DISAGREE
 
 
+def _semantics_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m compare semantics",
+        description="Run the functions that JAX and PyTorch define otherwise at some point: JAX's, "
+        "PyTorch's, and this package's.",
+        epilog="Exit status: 0 if this package agrees with PyTorch in every row, 1 if not, 2 for "
+        "wrong usage or where torch is missing.",
+    )
+    parser.add_argument(
+        "--only", metavar="WORD", default="", help="show the rows with WORD in their name"
+    )
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    return parser
+
+
+def semantics(argv: Sequence[str]) -> int:
+    """Run the rows where JAX and PyTorch differ, and show them."""
+    parser = _semantics_parser()
+    options = parser.parse_args(argv)
+    require_torch()
+    from ._conventions import ROWS
+    from ._semantics import print_conventions, print_tally, run_conventions, to_json
+    from ._table import console_for
+    from ._versions import versions
+
+    rows = [row for row in ROWS if options.only in row.name]
+    if not rows:
+        parser.error(f"argument --only: no row has {options.only!r} in its name")
+    results = run_conventions(rows)
+    if options.json:
+        print(to_json(results, versions()))
+    else:
+        console = console_for(sys.stdout)
+        print_conventions(console, results)
+        print_tally(console, results, versions())
+    return AGREE if all(result.agree for result in results) else DISAGREE
+
+
 # A command has its own arguments; without a name it is the lecture.
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"lecture": lecture}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"lecture": lecture, "semantics": semantics}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -121,8 +121,8 @@ def _entry_lines(console: Console, entry: Entry) -> Iterator[Table | Padding]:
         console,
         "",
         Text(entry.name, "dim"),
-        short(entry.jax),
-        short(entry.torch),
+        Text(short(entry.jax)),  # as a str it would be markup, and [nan] a tag
+        Text(short(entry.torch)),
         "",
         "",
         style=style,
@@ -157,7 +157,7 @@ def print_row(console: Console, result: RowResult) -> None:
             grid = Table.grid()
             grid.add_column(width=11)
             grid.add_column(overflow="fold")
-            grid.add_row(Text(f"  {side}", "dim"), full(value, console.width - 12))
+            grid.add_row(Text(f"  {side}", "dim"), Text(full(value, console.width - 12)))
             console.print(grid)
     for side, code in (("JAX", jax_code(result.row)), ("PyTorch", torch_code(result.row))):
         console.print()

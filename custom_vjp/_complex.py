@@ -43,7 +43,7 @@ def complex_grad(
       >>> F.complex_grad(lambda z: jnp.abs(z) ** 2)(3 + 4j)
       Array(6.+8.j, dtype=complex64)
       >>> jax.grad(lambda z: jnp.abs(z) ** 2)(3 + 4j)
-      Array(6.-8.j, dtype=complex64, weak_type=True)
+      Array(6.-8.j, dtype=complex64)
 
     Reference: torch.autograd.grad; "Autograd for Complex Numbers" in PyTorch's notes.
     """

@@ -205,7 +205,7 @@ def min(input: ArrayLike, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _median_index(x: jax.Array, over: int, ignore_nan: bool) -> jax.Array:
-    """Return where the lower one of the two middle elements stands; else where the first nan does."""
+    """Return where the lower one of the two in the middle stands, or the first nan."""
     order = jnp.argsort(x, axis=over)  # nans last
     nans = _is_nan(x)
     count = (~nans).sum(over, keepdims=True) if ignore_nan else x.shape[over]
