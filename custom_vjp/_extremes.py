@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from ._arguments import axes, axis, is_floating, not_empty, real
 from ._pairs import maximum, minimum
-from ._rules import keep
 
 
 class ValuesIndices(NamedTuple):
@@ -53,7 +53,8 @@ def _shared_jvp(
     if how.finds_nan:
         mask |= jnp.isnan(x) & jnp.isnan(y)
     count = mask.sum(over, keepdims=True).astype(x.dtype)
-    return y, keep(mask, t / count).sum(over, keepdims=True)
+    share = jnp.where(count == 0, jnp.nan, jnp.where(mask, 1 / count, 0)).astype(x.dtype)
+    return y, (share * t).sum(over, keepdims=True)
 
 
 def _reduce(where: str, x: jax.Array, how: Reduction, dim: Any, keepdim: bool) -> jax.Array:
@@ -143,7 +144,7 @@ def _extreme(
     if dim is None:
         _no_keepdim(where, keepdim)
         return _reduce(where, x, how, None, False)
-    if jnp.ndim(dim) > 0 and not isinstance(dim, tuple | list):
+    if isinstance(dim, jax.Array | np.ndarray):
         return pair(input, dim)
     return _take(where, x, dim, keepdim, choose)
 

@@ -1,5 +1,6 @@
 """Powers and logarithms of two arguments, and what PyTorch takes for their derivatives at 0."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -201,19 +202,19 @@ def xlog1py(input: ArrayLike, other: ArrayLike) -> jax.Array:
 
 
 def _add_exponentials(base: float) -> Any:
-    scale = np.log(base)
+    scale = math.log(base)
 
     @derivative(
         lambda t, _, a, b: t * jax.nn.sigmoid((a - b) * scale),
         lambda t, _, a, b: t * jax.nn.sigmoid((b - a) * scale),
     )
     def add(a: jax.Array, b: jax.Array) -> jax.Array:
-        return (jnp.logaddexp if base == np.e else jnp.logaddexp2)(a, b)
+        return (jnp.logaddexp if base == math.e else jnp.logaddexp2)(a, b)
 
     return add
 
 
-_logaddexp, _logaddexp2 = _add_exponentials(np.e), _add_exponentials(2.0)
+_logaddexp, _logaddexp2 = _add_exponentials(math.e), _add_exponentials(2.0)
 
 
 def logaddexp(input: ArrayLike, other: ArrayLike) -> jax.Array:

@@ -59,7 +59,8 @@ CALLS: list[tuple[str, Callable, Callable, tuple]] = [
      ((3, 4),)),
     ("var-corrected", lambda x: F.var(x, 1, correction=0.5, keepdim=True),
      lambda x: torch.var(x, 1, correction=0.5, keepdim=True), ((3, 4),)),
-    ("var-no-dims", lambda x: F.var(x, ()), lambda x: torch.var(x, ()), ((3, 4),)),
+    ("var-all-dims", lambda x: F.var(x, (0, 1)), lambda x: torch.var(x, (0, 1)), ((3, 4),)),
+    ("max-of-two-numbers", F.max, torch.max, ((3,), ())),
     ("norm-dims", lambda x: F.norm(x, 3, (0, 1)), lambda x: torch.norm(x, 3, (0, 1)), ((3, 4, 2),)),
     ("norm-kept", lambda x: F.norm(x, "fro", -1, True), lambda x: torch.norm(x, "fro", -1, True),
      ((3, 4),)),
@@ -309,6 +310,21 @@ def test_integers_to_negative_powers() -> None:
         torch.pow(torch.arange(3), -1)
     with pytest.raises(ValueError, match="negative integer, got exponent=-1"):
         F.pow(jnp.arange(3), -1)
+
+
+def test_no_dims_are_all_dims() -> None:
+    x = draw(0, (3, 4))
+    assert_same(F.var(x, ()), torch.var(to_torch(x), ()))
+    # PyTorch's gradient counts a single element then, and divides by 0.
+    np.testing.assert_array_equal(jax.grad(lambda x: F.var(x, ()))(x), jax.grad(F.var)(x))
+
+
+def test_amax_of_nan_has_a_gradient_of_nan() -> None:
+    """In both; jnp.max's is nan eagerly, and 0 where XLA compiles it."""
+    for ours, theirs in ((F.amax, torch.amax), (F.amin, torch.amin)):
+        assert_agree(ours, theirs, np.array([1, NAN, 2]))
+        assert_agree(lambda x, f=ours: f(x, 1), lambda x, f=theirs: f(x, 1),
+                     np.array([[1, NAN], [2, 2]]))  # fmt: skip
 
 
 def test_floor_divide_has_no_derivative() -> None:
