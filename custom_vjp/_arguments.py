@@ -19,7 +19,7 @@ def array(name: str, value: Any, where: str) -> jax.Array:
         return jnp.asarray(value)
     if hasattr(value, "__jax_array__"):
         return value.__jax_array__()
-    raise TypeError(f"{where}: {name} must be an array, got {name}={value!r}")
+    raise TypeError(f"{where}: {name} must be an array or a number, got {name}={value!r}")
 
 
 def is_floating(x: jax.Array) -> bool:
@@ -39,6 +39,15 @@ def real(name: str, value: Any, where: str, *, bools: bool = False) -> jax.Array
         kinds = "bool, integer or floating" if bools else "integer or floating"
         raise TypeError(f"{where}: {name} must be {kinds}, got {name}.dtype={x.dtype.name}")
     return x
+
+
+def number(name: str, value: Any, where: str) -> float:
+    """Return `value`, a real number that is known while tracing, as a float."""
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(f"{where}: {name} must be known while tracing: close over it, got {value}")
+    if real(name, value, where, bools=True).ndim != 0:
+        raise TypeError(f"{where}: {name} must be a real number, got {name}={value!r}")
+    return float(value)
 
 
 def floating(name: str, value: Any, where: str, *, complex: bool = False) -> jax.Array:

@@ -161,12 +161,13 @@ def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> j
     Reference: torch.nn.functional.hardtanh.
     """
     x = real("input", input, "hardtanh")
-    if not isinstance(min_val, jax.Array) and not isinstance(max_val, jax.Array):  # noqa: SIM102
-        if min_val > max_val:
-            raise ValueError(
-                f"hardtanh: min_val must not be above max_val, got {min_val=} and {max_val=}"
-            )
-    low, high = (jnp.asarray(bound).astype(x.dtype) for bound in (min_val, max_val))
+    low = real("min_val", min_val, "hardtanh").astype(x.dtype)
+    high = real("max_val", max_val, "hardtanh").astype(x.dtype)
+    known = not any(isinstance(bound, jax.core.Tracer) for bound in (min_val, max_val))
+    if known and min_val > max_val:
+        raise ValueError(
+            f"hardtanh: min_val must not be above max_val, got {min_val=} and {max_val=}"
+        )
     return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
 
 

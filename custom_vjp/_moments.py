@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ._arguments import axes, floating
+from ._arguments import axes, floating, number
 from ._rules import divide
 
 Dim = int | tuple[int, ...] | list[int] | bool | None
@@ -76,7 +76,7 @@ def _moment(
     if correction is None:
         correction = 0 if unbiased is False else 1
     over = axes("dim", dim, x, where)
-    y = function(x, over, float(correction))
+    y = function(x, over, number("correction", correction, where))
     return y if keepdim else y.squeeze(over)
 
 

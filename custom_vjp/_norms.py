@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from ._arguments import axes, axis, floating, together
+from ._arguments import axes, axis, floating, number, together
 from ._kinks import _abs, _sgn
 from ._powers import _power
 from ._rules import divide, keep
@@ -49,12 +49,14 @@ def _norm_jvp(
         mask = (size == y) | jnp.isnan(size)
         count = mask.sum(over, keepdims=True).astype(y.dtype)
         return y, keep(mask, along / count).sum(over, keepdims=True)
-    if p < 1:
-        zero = size == 0
-        slope = keep(~zero, _power(jnp.where(zero, jnp.ones_like(size), size), p - 1))
-        return y, (slope * along * _power(y, 1 - p)).sum(over, keepdims=True)
-    slope = _power(size, p - 1) * along
-    return y, divide(slope, _power(y, p - 1)).sum(over, keepdims=True)
+    slope = _masked_power(size, p - 1) * along
+    return y, (slope * _masked_power(y, 1 - p)).sum(over, keepdims=True)
+
+
+def _masked_power(x: jax.Array, p: float) -> jax.Array:
+    """Return x**p, and 0 with derivatives of 0 where x is 0."""
+    zero = x == 0
+    return keep(~zero, _power(jnp.where(zero, jnp.ones_like(x), x), p))
 
 
 def vector_norm(
@@ -102,10 +104,10 @@ def _checked_norm(
 ) -> jax.Array:
     x = floating("input", input, where, complex=True)
     if dtype is not None:
-        x = floating("dtype", x.astype(dtype), where, complex=True)
-    if isinstance(p, complex | str) or jnp.ndim(p) != 0:
-        raise TypeError(f"{where}: {name} must be a real number, got {name}={p!r}")
-    p, over = float(p), axes("dim", dim, x, where)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(f"{where}: dtype must be floating or complex, got {dtype=}")
+        x = x.astype(dtype)
+    p, over = number(name, p, where), axes("dim", dim, x, where)
     if (p < 0 or p == math.inf) and any(x.shape[i] == 0 for i in over):
         raise ValueError(
             f"{where}: {name} must be finite and not negative where there are no elements, "

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.scipy import special
 from jax.typing import ArrayLike
 
-from ._arguments import floating, reals
+from ._arguments import floating, real, reals
 from ._rules import derivative, keep
 
 
@@ -86,7 +86,7 @@ def _logit(x: jax.Array) -> jax.Array:
     return jnp.log(x / (1 - x))
 
 
-def logit(input: ArrayLike, eps: float | None = None) -> jax.Array:
+def logit(input: ArrayLike, eps: ArrayLike | None = None) -> jax.Array:
     r"""Return log(x / (1 - x)); outside of [0, 1] its derivative is nan, or 0 with eps.
 
     .. math:: y = \log \frac{x}{1 - x}, \qquad y' = \frac{1}{x (1 - x)}
@@ -114,11 +114,12 @@ def logit(input: ArrayLike, eps: float | None = None) -> jax.Array:
     (x,) = reals("logit", input=input)
     if eps is None:
         return _logit(x)
-    low, high = jnp.asarray(eps, x.dtype), jnp.asarray(1 - eps, x.dtype)
+    low = real("eps", eps, "logit").astype(x.dtype)
+    high = 1 - low
     return _logit(jnp.where(x < low, low, jnp.where(x > high, high, x)))
 
 
-def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> jax.Array:
+def softplus(input: ArrayLike, beta: ArrayLike = 1.0, threshold: ArrayLike = 20.0) -> jax.Array:
     r"""Return log(1 + exp(beta x)) / beta, and x itself above a threshold.
 
     .. math:: y = \tfrac{1}{\beta} \log(1 + e^{\beta x}), \quad y = x \text{ for } \beta x > t,
@@ -146,7 +147,8 @@ def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> ja
     Reference: torch.nn.functional.softplus.
     """
     x = floating("input", input, "softplus")
-    above = x * beta > threshold
+    beta = real("beta", beta, "softplus").astype(x.dtype)
+    above = x * beta > real("threshold", threshold, "softplus").astype(x.dtype)
     soft = jax.nn.softplus(jnp.where(above, jnp.zeros_like(x), x * beta)) / beta
     return jnp.where(above, x, soft)
 
