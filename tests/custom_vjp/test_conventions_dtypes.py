@@ -1,4 +1,4 @@
-"""custom_vjp.functional: what comes out of each dtype, and which are refused, beside live PyTorch."""
+"""custom_vjp.functional: what comes out of each dtype, and which ones both refuse."""
 
 from collections.abc import Callable
 
