@@ -17,13 +17,13 @@ jax.config.update("jax_enable_x64", True)
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
-SWEEPS = Path(__file__).parent / "conv"
+OPTIMISED = [Path(__file__).parent / folder for folder in ("compare", "conv/cpu")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only the sweeps over the convolution family are compiled without optimisation."""
+    """The lecture, and what is about speed, are compiled as users compile."""
     for item in items:
-        if SWEEPS not in item.path.parents or item.path.parent.name == "cpu":
+        if item.path.parent in OPTIMISED:
             item.add_marker(pytest.mark.optimised)
 
 
