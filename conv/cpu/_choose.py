@@ -60,7 +60,7 @@ class Route:
 def choose(problem: Problem) -> Route:
     """Choose the method for a problem; 'stock' is XLA's own lowering."""
     rules = {"weight": _weight, "transposed": _transposed, "forward": _forward}
-    chosen = _integers(problem) if "int" in problem.dtype else rules[problem.role](problem)
+    chosen = rules[problem.role](problem)
     if chosen.method in UNROLLED and _operations(problem) > LIMITS.operations:
         return Route("stock", "so many kernel elements would take too long to compile")
     return chosen
@@ -89,16 +89,6 @@ def _operations(p: Problem) -> int:
     if p.dims == 1 and p.groups == 1:
         return 2 * math.isqrt(p.taps)
     return p.taps
-
-
-def _integers(p: Problem) -> Route:
-    # XLA's algebraic simplifier aborts the process on some spread inputs: where it exchanges the
-    # operands, a kernel of two over an input spread by two is taken for a dimension of groups.
-    if p.role == "transposed" and p.unit_stride:
-        if p.groups == 1:
-            return Route("product", "integers: one matrix product, then sums")
-        return Route("elementwise_phases", "integers: shifted products by phase")
-    return Route("stock", "integers have no method but for a transposed convolution")
 
 
 def _forward(p: Problem) -> Route:

@@ -20,13 +20,12 @@ from jax.interpreters import mlir
 from ._choose import Route, choose
 from ._methods import solve
 from ._problem import Plan, permute, plan
+from ._stock import misread, stock, without_misreading
 
 MARK = "convgrad"
 
 # What the methods compute in, by the dtype of the operands.
 COMPUTE = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
-# Integers stay what they are. XLA has one loop for all of their convolutions.
-COMPUTE |= {kind: kind for kind in ("int8", "int16", "int32", "int64", "uint8")}
 
 
 # What the functions of this package do where nothing was said: they are always on.
@@ -119,30 +118,20 @@ def _lower(ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Sequence[Any]:
     """Lower one convolution for CPU: by a method where it is marked, else as JAX does."""
     context = getattr(ctx, "jaxpr_eqn_ctx", None)
     marks = getattr(context, "xla_metadata", None) or {}
+    body = None
     if marks.get(MARK) == "on":
         left, right = ctx.avals_in
         found, chosen = route(left, right, params)
-        body = None
         if chosen.method == "complex":
             body = partial(_complex, **params)
         elif found is not None and chosen.method != "stock":
             body = partial(_compute, found, dtype=ctx.avals_out[0].dtype)
-        if body is not None:
-            with _unmarked():
-                return mlir.lower_fun(body, multiple_results=False)(ctx, lhs, rhs)
-    return _stock(ctx, lhs, rhs, **params)
+    if body is None and MARK in marks and misread(ctx.avals_in[1].shape, params):
+        body = partial(without_misreading, **params)
+    if body is None:
+        return stock(ctx, lhs, rhs, **params)
+    with _unmarked():
+        return mlir.lower_fun(body, multiple_results=False)(ctx, lhs, rhs)
 
 
-def _stock_rule() -> Any:
-    """Return the rule that JAX itself registered for CPU. It is kept in a private table only."""
-    from jax._src.interpreters import mlir as tables
-
-    primitive = lax.conv_general_dilated_p
-    entry = tables._platform_specific_lowerings["cpu"].get(primitive)
-    if entry is None:
-        entry = tables._lowerings[primitive]
-    return getattr(entry, "rule", entry)
-
-
-_stock = _stock_rule()
 mlir.register_lowering(lax.conv_general_dilated_p, _lower, platform="cpu")

@@ -14,7 +14,7 @@ from flax import nnx
 from jax import lax
 
 import conv
-from conv.cpu import _rule
+from conv.cpu import _rule, _stock
 from tests.support.agree import assert_agree, draw, to_torch
 
 DEPTHWISE = {"padding": 1, "groups": 4}
@@ -189,11 +189,24 @@ def test_unmarked_convolutions_are_explained() -> None:
 
 def test_where_jax_keeps_its_own_rule() -> None:
     """The one private thing that is used: when JAX moves it, this fails and says so."""
-    stock = _rule._stock
+    stock = _stock.stock
     assert "conv_general_dilated" in str(getattr(stock, "func", stock)), (
         "jax._src.interpreters.mlir no longer holds JAX's own CPU rule"
     )
-    assert _rule._stock_rule() is _rule._lower  # what is registered now
+    assert _stock._stock_rule() is _rule._lower  # what is registered now
+
+
+@pytest.mark.parametrize(("dtype", "groups"), [("float64", 1), ("float64", 2), ("int64", 1)])
+def test_xlas_own_lowering_does_not_abort(dtype: str, groups: int) -> None:
+    """A kernel of two over an input spread by two, beside a kernel longer than the input."""
+    x, w = draw(0, (2, 2, 4, 1), dtype), draw(1, (2, 1, 2, 3), dtype)
+    settings = {"stride": (2, 3), "padding": (1, 0), "dilation": (1, 2), "groups": groups}
+
+    def ours(x: jax.Array, w: jax.Array) -> jax.Array:
+        with conv.accelerate(False):
+            return conv.conv_transpose2d(x, w, **settings)
+
+    assert_agree(ours, lambda x, w: torch.nn.functional.conv_transpose2d(x, w, **settings), x, w)
 
 
 def test_export_for_three_platforms() -> None:
