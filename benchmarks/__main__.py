@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ._layers import QUICK, load
+from ._loops import loop_races
 from ._measure import measure
 from ._plot import plot
 from ._programs import races
@@ -80,7 +81,8 @@ def main() -> int:
     about = versions()
     console = Console(width=None if sys.stdout.isatty() else 150)
     show(records, console)
-    programs = [] if options.quick or options.layers else races(rounds)
+    whole = not options.quick and not options.layers
+    programs = races(rounds) + loop_races(rounds) if whole else []
     lines = targets(records) + race_targets(programs)
     show_races(programs, console)
     show_targets(lines, console)

@@ -122,9 +122,8 @@ def race_targets(programs: list[Race]) -> list[Target]:
     """Return the lines that whole programs are to hold."""
     lines = []
     for r in programs:
-        scan = r.first == "scan"
-        bound = 1.3 if scan else 4.0
-        lines.append(Target(f"{r.name}: {r.first} over {r.second}", r.ratio, bound, not scan))
+        name = f"{r.name}: {r.first} over {r.second}"
+        lines.append(Target(name, r.ratio, r.bound, r.above))
         lines.append(Target(f"{r.name}: difference", r.difference, 1e-5, False))
     return lines
 

@@ -19,6 +19,7 @@ from grad._jacobian import jacobian as jacobian
 from grad._programs import dot as dot
 from grad._programs import double_until as double_until
 from grad._programs import mean_of_squares as mean_of_squares
+from grad._while_loop import while_loop as while_loop
 
 __all__ = [
     "AccumulateGrad",
@@ -40,4 +41,5 @@ __all__ = [
     "no_grad",
     "vhp",
     "vjp",
+    "while_loop",
 ]

@@ -152,7 +152,8 @@ def _cond(eqn: Any) -> Flow:
 
 def _while(eqn: Any) -> Flow:
     skipped, consts = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-    body = _jaxpr_flow(eqn.params["body_jaxpr"])
+    inner = eqn.params["body_jaxpr"] if "body_jaxpr" in eqn.params else eqn.params["body"].run
+    body = _jaxpr_flow(inner)
     fixed = [1 << (skipped + i) for i in range(consts)]
     carry = [1 << (skipped + consts + i) for i in range(len(body))]
     while True:  # the trip count is unknown: zero, one, two, ... trips together
@@ -160,6 +161,12 @@ def _while(eqn: Any) -> Flow:
         if step == carry:
             return carry
         carry = step
+
+
+def _while_loop(eqn: Any) -> Flow:
+    """Follow ``grad.while_loop``, which may return the states that it kept beside the last one."""
+    carry = _while(eqn)
+    return [*carry, 0, 0, *carry] if eqn.params["keep"] else carry
 
 
 def _scan(eqn: Any) -> Flow:
@@ -195,6 +202,7 @@ _RULES: dict[str, Callable[[Any], Flow]] = {
     "optimization_barrier": _each_its_own,
     "cond": _cond,
     "while": _while,
+    "while_loop": _while_loop,
     "scan": _scan,
     **dict.fromkeys(
         (

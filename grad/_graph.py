@@ -103,11 +103,15 @@ def graph(func: Callable[..., Any], *args: Any) -> Graph:
         jax.errors.ConcretizationTypeError: ``func`` branches on values in Python.
 
     The graph is JAX's where the two differ. One node each: ``lax.scan`` (named ``scan[body]``),
-    ``cond``, ``while``, ``jax.checkpoint``, a function under ``jax.jit`` (``jit[name]``), and a
-    function with its own derivative (``nameBackward``, as PyTorch names custom Functions). A sum
-    divided by the number of its terms is a mean. Broadcasting inside an elementwise operation is
-    no node, as in PyTorch. JAX traces ``1 / x`` as one division where PyTorch makes two nodes, and
-    functions that it builds from simpler ones (softmax, logsumexp) show those.
+    ``cond``, ``while``, ``grad.while_loop``, ``jax.checkpoint``, a function under ``jax.jit``
+    (``jit[name]``), and a function with its own derivative (``nameBackward``, as PyTorch names
+    custom Functions). A sum divided by the number of its terms is a mean. Broadcasting inside an
+    elementwise operation is no node, as in PyTorch. What PyTorch has as one operation and JAX
+    traces into pieces is one node too where this package, ``jax.nn``, ``jax.numpy`` or
+    ``nnx.Linear`` were called for it: convolutions with their bias, pools, pads, softmax, gelu and
+    the like. Their pieces show in a gradient's graph. JAX traces ``1 / x`` as one division where
+    PyTorch makes two nodes; PyTorch puts a transpose in front of a linear layer's weight, where
+    flax stores it transposed, and unsqueezes around pools of signals and unbatched convolutions.
 
     Example:
         >>> import jax.numpy as jnp
@@ -164,7 +168,7 @@ def _leaf_names(func: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     for path, _ in jax.tree_util.tree_flatten_with_path(args)[0]:
         position = path[0].idx
         root = parameters[position] if position < len(parameters) else f"arg{position}"
-        names.append(root + jax.tree_util.keystr(path[1:]))
+        names.append(root + jax.tree_util.keystr(path[1:]).removesuffix(".value"))
     return names
 
 

@@ -8,6 +8,9 @@ from itertools import pairwise
 from typing import Any
 from xml.sax.saxutils import escape
 
+import jax
+import numpy as np
+
 from grad._graph_layout import Layout, Pair, lay_out
 from grad._graph_node import AccumulateGrad, Node
 
@@ -86,8 +89,16 @@ def _kind(node: Node, ends: Ends) -> str:
 def _detail(node: Node) -> str:
     shape = str(node.shape) if node.shape else "scalar"
     if isinstance(node, AccumulateGrad):
-        return f"{shape} {node.dtype}"
+        return f"{_few_values(node.variable) or shape} {node.dtype}"
     return shape if node.name == node.short else f"{node.name} {shape}"
+
+
+def _few_values(variable: Any) -> str:
+    """Write out a small array; nothing for a larger one, or for one that has no values yet."""
+    if isinstance(variable, jax.core.Tracer) or not 0 < variable.size <= 6:
+        return ""
+    text = np.array2string(np.asarray(variable), precision=4, separator=", ")
+    return text.replace("\n", "") if len(text) <= 40 else ""
 
 
 def _width(node: Node) -> float:

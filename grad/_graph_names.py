@@ -39,6 +39,7 @@ _NAMES = {
     "select_n": "WhereBackward0",
     "pad": "ConstantPadNdBackward0",
     "rev": "FlipBackward0",
+    "tile": "RepeatBackward0",
     "gather": "IndexBackward0",
     "scatter": "IndexPutBackward0",
     "scatter-add": "IndexPutBackward0",
@@ -55,6 +56,8 @@ _JAX_FUNCTIONS = {
     "_var": "VarBackward0",
     "_std": "StdBackward0",
     "relu": "ReluBackward0",
+    "relu6": "HardtanhBackward0",
+    "logaddexp": "LogaddexpBackward0",
     "silu": "SiluBackward0",
     "softplus": "SoftplusBackward0",
     "leaky_relu": "LeakyReluBackward0",
@@ -130,7 +133,7 @@ def _inner(eqn: Any) -> Any:
     for key in ("jaxpr", "call_jaxpr", "body_jaxpr", "fun_jaxpr"):
         if key in eqn.params:
             return open_jaxpr(eqn.params[key])
-    return None
+    return open_jaxpr(eqn.params["body"].run) if eqn.primitive.name == "while_loop" else None
 
 
 def _function_name(jaxpr: Any) -> str:
@@ -212,5 +215,6 @@ _BUILDERS: dict[str, Callable[[Any], str]] = {
     "clamp": _clamp,
     "scan": _block,
     "while": _block,
+    "while_loop": _block,
     "cond": _cond,
 }

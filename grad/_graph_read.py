@@ -11,6 +11,7 @@ from jax.extend import core
 
 from grad._arrays import is_inexact
 from grad._dependence import carries_gradient, equation_flow, open_jaxpr
+from grad._graph_calls import Call, calls
 from grad._graph_names import ELEMENTWISE, is_jax_call, jax_function_name, node_name, operands
 from grad._graph_node import CONSTANT, AccumulateGrad, Edge, Node
 
@@ -54,10 +55,33 @@ class _Reader:
                 self.users[atom].append(None)
 
     def read(self) -> list[Edge]:
-        for eqn in self.jaxpr.eqns:
-            if any(self.edge(atom)[0] is not None for atom in eqn.invars):
-                self.edges.update(zip(eqn.outvars, self.step(eqn), strict=True))
+        for step in calls(self.jaxpr):
+            if isinstance(step, Call):
+                self.join(step)
+            elif any(self.edge(atom)[0] is not None for atom in step.invars):
+                self.edges.update(zip(step.outvars, self.step(step), strict=True))
         return [self.edge(atom) for atom in self.jaxpr.outvars]
+
+    def join(self, call: Call) -> None:
+        """Make one node of the equations of a call."""
+        tracked = [atom for atom in call.inputs if self.edge(atom)[0] is not None]
+        if not tracked:
+            return
+        own = {id(eqn) for eqn in call.eqns}
+        results = [
+            var
+            for eqn in call.eqns
+            for var in eqn.outvars
+            if carries_gradient(var) and any(id(user) not in own for user in self.users[var])
+        ]
+        if not results:
+            return
+        operands = tuple(self.edge(atom) for atom in call.operands or tracked)
+        if call.name == "ConvolutionBackward0" and len(operands) == 2:
+            operands = (*operands, CONSTANT)
+        aval = results[0].aval
+        node = Node(call.name, call.op, tuple(aval.shape), aval.dtype, operands)
+        self.edges.update((var, (node, k)) for k, var in enumerate(results))
 
     def edge(self, atom: Any) -> Edge:
         if isinstance(atom, core.Literal) or not carries_gradient(atom):

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from flax import nnx
 from jax import lax
 
+import conv
 import grad
 from grad import graph
 
@@ -108,6 +110,33 @@ def both(func):
         (jax.nn.log_softmax, lambda x: x.log_softmax(-1), [X]),
         (jax.nn.softplus, torch.nn.functional.softplus, [X]),
         (jax.nn.leaky_relu, torch.nn.functional.leaky_relu, [X]),
+        (lambda x: jax.nn.softmax(x) @ x, lambda x: x.softmax(-1) @ x, [X]),
+        (lambda x: jax.nn.logsumexp(x, 0), lambda x: x.logsumexp(0), [X]),
+        (jax.nn.gelu, lambda x: torch.nn.functional.gelu(x, approximate="tanh"), [X]),
+        (jax.nn.relu6, torch.nn.functional.relu6, [X]),
+        (jax.nn.hard_tanh, torch.nn.functional.hardtanh, [X]),
+        (jax.nn.hard_sigmoid, torch.nn.functional.hardsigmoid, [X]),
+        (jax.nn.hard_swish, torch.nn.functional.hardswish, [X]),
+        (jax.nn.celu, torch.nn.functional.celu, [X]),
+        (jax.nn.glu, torch.nn.functional.glu, [X]),
+        (jax.nn.mish, torch.nn.functional.mish, [X]),
+        (jax.nn.silu, torch.nn.functional.silu, [X]),
+        (jax.nn.log_sigmoid, torch.nn.functional.logsigmoid, [X]),
+        (lambda x: jnp.hypot(x, x * 2), lambda x: torch.hypot(x, x * 2), [X]),
+        (lambda x: jnp.logaddexp(x, x), lambda x: torch.logaddexp(x, x), [X]),
+        (lambda x: jnp.roll(x, 1, 0), lambda x: x.roll(1, 0), [X]),
+        (lambda x: jnp.tile(x, (2, 1)), lambda x: x.repeat(2, 1), [X]),
+        (jnp.trace, torch.trace, [X]),
+        (
+            lambda x: jnp.take_along_axis(x, jnp.array([[0], [1]]), 1),
+            lambda x: x.gather(1, torch.tensor([[0], [1]])),
+            [X],
+        ),
+        (
+            lambda x: jnp.take(x, jnp.array([0, 1]), axis=0),
+            lambda x: x.index_select(0, torch.tensor([0, 1])),
+            [X],
+        ),
         (
             lambda x, w: lax.conv_general_dilated(x, w, (1,), "VALID") * 2,
             lambda x, w: torch.nn.functional.conv1d(x, w) * 2,
@@ -117,6 +146,102 @@ def both(func):
 )
 def test_walks_like_torch(ours, theirs, values):
     check(ours, theirs, *values)
+
+
+IMAGE, KERNEL, BIAS = np.ones((1, 2, 6, 6)), np.ones((3, 2, 2, 2)), np.ones(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "values"),
+    [
+        ("conv2d", lambda f, x, w, b: f(x, w, b, padding=1), [IMAGE, KERNEL, BIAS]),
+        ("conv2d", lambda f, x, w: f(x * 2, w) * 3, [IMAGE, KERNEL]),
+        (
+            "conv2d",
+            lambda f, x: f(x, x.detach() if hasattr(x, "detach") else lax.stop_gradient(x)),
+            [IMAGE[0:1, 0:1]],
+        ),
+        ("conv1d", lambda f, x, w, b: f(x, w, b), [IMAGE[:, :, 0], KERNEL[:, :, 0], BIAS]),
+        ("conv_transpose2d", lambda f, x, w, b: f(x, w, b), [IMAGE, KERNEL[:2], BIAS[:2]]),
+        ("max_pool2d", lambda f, x: f(x, 2), [IMAGE]),
+        ("max_pool2d", lambda f, x: f(f(x, 2), 2), [IMAGE]),
+        ("avg_pool2d", lambda f, x: f(x, 2) * x[0, 0, 0, 0], [IMAGE]),
+        ("adaptive_avg_pool2d", lambda f, x: f(x, 2), [IMAGE]),
+        ("adaptive_max_pool2d", lambda f, x: f(x, (3, 2)), [IMAGE]),
+        ("unfold", lambda f, x: f(x, 2), [IMAGE]),
+        ("fold", lambda f, x: f(x, (3, 3), 2), [np.ones((1, 4, 4))]),
+        ("pad", lambda f, x: f(x, (1, 1, 2, 0)), [IMAGE]),
+        ("pad", lambda f, x: f(x, (1, 1, 2, 1), "reflect"), [IMAGE]),
+        ("pad", lambda f, x: f(x, (1, 1, 2, 1), "replicate"), [IMAGE]),
+    ],
+)
+def test_this_packages_functions_are_one_node_as_in_torch(name, call, values):
+    functional = torch.nn.functional
+
+    def ours(*args):
+        return call(getattr(conv, name), *args)
+
+    def theirs(*args):
+        return call(getattr(functional, name), *args)
+
+    check(ours, theirs, *values)
+
+
+class Net(nnx.Module):
+    """A small ConvNet."""
+
+    def __init__(self, rngs):
+        self.conv1 = conv.Conv2d(1, 4, 3, rngs=rngs)
+        self.conv2 = conv.Conv2d(4, 8, 3, rngs=rngs)
+        self.linear = nnx.Linear(200, 10, rngs=rngs)
+
+    def __call__(self, x):
+        x = conv.max_pool2d(jax.nn.relu(self.conv1(x)), 2)
+        x = conv.max_pool2d(jax.nn.relu(self.conv2(x)), 2)
+        return jax.nn.log_softmax(self.linear(x.reshape(x.shape[0], -1)))
+
+
+def torch_loss(x, w1, b1, w2, b2, w, b, labels):
+    functional = torch.nn.functional
+    x = functional.max_pool2d(functional.conv2d(x, w1, b1).relu(), 2)
+    x = functional.max_pool2d(functional.conv2d(x, w2, b2).relu(), 2)
+    x = functional.linear(x.view(x.shape[0], -1), w, b).log_softmax(1)
+    return -x.gather(1, labels).mean()
+
+
+def torch_names(fn, skip):
+    """The names behind a node, by depth first, without those to skip."""
+    if fn is None:
+        return ["None"]
+    name = getattr(fn, "name", "")
+    name = name if isinstance(name, str) and name else type(fn).__name__
+    below = [found for parent, _ in fn.next_functions for found in torch_names(parent, skip)]
+    return below if name in skip else [name, *below]
+
+
+def test_a_convnet_has_torchs_nodes():
+    labels = np.array([[3], [7]])
+
+    def loss(net, x):
+        return -jnp.take_along_axis(net(x), jnp.asarray(labels), 1).mean()
+
+    g = graph(loss, Net(nnx.Rngs(0)), jnp.ones((2, 1, 28, 28), jnp.float32))
+    shapes = [(2, 1, 28, 28), (4, 1, 3, 3), (4,), (8, 4, 3, 3), (8,), (10, 200), (10,)]
+    tensors = [torch.ones(s, requires_grad=True) for s in shapes]
+    expected = torch_loss(*tensors, torch.tensor(labels)).grad_fn
+    skip = ("TBackward0",)  # flax stores the weight of a linear layer transposed
+    assert torch_names(g.grad_fn, skip) == torch_names(expected, skip)
+    assert len(g.nodes) == 19
+    assert {leaf.label for leaf in g.leaves} >= {"x", "net.conv1.weight", "net.linear.bias"}
+
+
+def test_pieces_show_in_the_graph_of_a_gradient():
+    def loss(x):
+        return (jax.nn.softmax(x) ** 2).sum()
+
+    names = {node.name for node in graph(jax.grad(loss), jnp.asarray(X)).nodes}
+    assert "ExpBackward0" in names
+    assert "SoftmaxBackward0" not in names
 
 
 @pytest.mark.parametrize(
@@ -222,6 +347,9 @@ def test_blocks_are_single_nodes_with_their_functions_name():
     assert taken.next_functions[0][0].variable is x
     loop = graph(lambda x: lax.while_loop(lambda y: y.sum() < 9, double, x), x).grad_fn
     assert loop.name == "while[double]"
+    loop = graph(lambda x: grad.while_loop(lambda y: y.sum() < 9, double, x), x).grad_fn
+    assert loop.name == "while_loop[double]"
+    assert loop.next_functions[0][0].variable is x
     assert graph(jax.jit(double), x).grad_fn.name == "jit[double]"
     assert graph(jax.checkpoint(double), x).grad_fn.name == "checkpoint[double]"
     mapped = graph(lambda x: jax.jit(lambda x: (x.sum(), jnp.ones(2)))(x)[1] * 2, x)

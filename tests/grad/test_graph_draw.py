@@ -95,3 +95,16 @@ def test_a_deep_graph_needs_no_recursion():
         return x
 
     assert len(graph(deep, jnp.ones((), jnp.float32)).nodes) == 3001
+
+
+def test_small_leaves_show_their_values():
+    def texts(*args):
+        root = ET.fromstring(graph(lambda x: x * 2, *args).to_svg())
+        return [text.text for text in root.iter(f"{SVG}text")]
+
+    assert "[[1., 2.], [3., 4.]] float64" in texts(jnp.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert "(7,) float32" in texts(jnp.ones(7, jnp.float32))
+    assert "(0,) float64" in texts(jnp.ones(0))
+    traced = []
+    jax.jit(lambda x: traced.extend(texts(x)) or x)(X)
+    assert "(2, 2) float64" in traced

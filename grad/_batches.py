@@ -1,0 +1,67 @@
+"""What the batching rules of the loops share: mapped bodies, masks, and where the batch is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend import core
+
+from grad._jaxprs import Flags, call
+
+
+def map_body(body: Any, ins: Flags, outs: Flags, axis: Any) -> Callable[..., list[Any]]:
+    """Return a body that maps over the flagged inputs and outputs."""
+    return jax.vmap(
+        lambda *args: call(body, args),
+        in_axes=tuple(0 if flag else None for flag in ins),
+        out_axes=[0 if flag else None for flag in outs],
+        axis_size=axis.size,
+        axis_name=None if _is_private(axis.name) else axis.name,
+        spmd_axis_name=axis.spmd_name,
+    )
+
+
+def _is_private(name: Any) -> bool:
+    return not isinstance(name, str | int | tuple) or name == ()
+
+
+def map_avals(avals: Sequence[Any], flags: Sequence[bool], axis: Any) -> list[Any]:
+    """Give the flagged types a leading dimension for the axis."""
+    return [
+        core.unmapped_aval(axis.size, 0, aval) if flag else aval
+        for aval, flag in zip(avals, flags, strict=True)
+    ]
+
+
+def choose(active: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+    """Return ``new`` for the examples that are active, else ``old``."""
+    return jnp.where(lax.expand_dims(active, range(active.ndim, new.ndim)), new, old)
+
+
+def borrow(active: jax.Array, operands: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """Give the examples that are not active the flagged operands of one that is.
+
+    What is computed for them is not used. But were it infinite, so would be its derivative, and in
+    reverse mode that is multiplied by zero.
+    """
+    example = jnp.argmax(active)
+    return [
+        choose(active, value, value[example]) if flag else value
+        for value, flag in zip(operands, flags, strict=True)
+    ]
+
+
+def to_front(value: Any, dim: int | None, place: int = 0) -> Any:
+    """Move the batch dimension, if there is one, to ``place``."""
+    return value if dim is None else jnp.moveaxis(value, dim, place)
+
+
+def broadcast(value: Any, dim: int | None, axis: Any) -> Any:
+    """Return a value with the batch dimension in front, whether it had one or not."""
+    if dim is not None:
+        return to_front(value, dim)
+    return jnp.broadcast_to(value, (axis.size, *jnp.shape(value)))

@@ -1,0 +1,119 @@
+"""Jaxprs as loop bodies: tracing them without hidden constants, asking what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend import core
+from jax.interpreters import partial_eval as pe
+
+from grad._dependence import open_jaxpr
+
+Flags = tuple[bool, ...]
+
+
+def trace(function: Callable[..., Any], avals: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """Trace a flat function; return a jaxpr without constants, and what to put before its inputs.
+
+    Arrays and tracers that the function closes over become inputs, so that every transformation
+    sees them.
+    """
+    closed = jax.make_jaxpr(function)(*avals)
+    consts = list(closed.consts)
+    if not consts:
+        return closed, []
+
+    def opened(*args: Any) -> Any:
+        return jax.core.eval_jaxpr(open_jaxpr(closed), args[: len(consts)], *args[len(consts) :])
+
+    opened.__name__ = getattr(function, "__name__", "function")
+    return jax.make_jaxpr(opened)(*consts, *avals), consts
+
+
+def close(function: Callable[..., Any], avals: Sequence[Any]) -> Any:
+    """Trace a flat function that closes over nothing."""
+    closed, consts = trace(function, avals)
+    assert not consts, "a loop body made here closes over nothing"
+    return closed
+
+
+def call(closed: Any, args: Sequence[Any]) -> list[Any]:
+    """Evaluate a closed jaxpr."""
+    return list(core.jaxpr_as_fun(closed)(*args))
+
+
+class Body(NamedTuple):
+    """What a loop does in a trip: a jaxpr, and the same function written to be differentiated.
+
+    They differ in a batch, in which an example may be done; see ``borrow``.
+
+    It is printed by its name: written out, one loop inside another would double what is inside.
+    """
+
+    run: Any
+    safe: Any
+
+    @classmethod
+    def of(cls, jaxpr: Any) -> Body:
+        """Return the body of a jaxpr that can be differentiated as it is."""
+        return cls(jaxpr, jaxpr)
+
+    def map(self, function: Callable[[Any], Any]) -> Body:
+        """Apply a function to both."""
+        run = function(self.run)
+        return Body(run, run if self.safe is self.run else function(self.safe))
+
+    def __repr__(self) -> str:
+        return f"Body({open_jaxpr(self.run).debug_info.func_name})"
+
+
+def live_inputs(closed: Any) -> Flags:
+    """Return which inputs the outputs of a jaxpr need at all."""
+    jaxpr = open_jaxpr(closed)
+    return tuple(pe.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1])
+
+
+def reach(closed: Any, flags: Sequence[bool]) -> Flags:
+    """Return which outputs may depend on a flagged input, through values of any dtype."""
+    jaxpr = open_jaxpr(closed)
+    reached = {var for var, flag in zip(jaxpr.invars, flags, strict=True) if flag}
+    for eqn in jaxpr.eqns:
+        if any(not isinstance(atom, core.Literal) and atom in reached for atom in eqn.invars):
+            reached.update(eqn.outvars)
+    return tuple(not isinstance(a, core.Literal) and a in reached for a in jaxpr.outvars)
+
+
+def grow(flags: Flags, step: Callable[[Flags], Sequence[bool]]) -> Flags:
+    """Raise flags until a step raises no more: what holds of a loop's carry after any number."""
+    while True:
+        grown = tuple(a or b for a, b in zip(flags, step(flags), strict=True))
+        if grown == flags:
+            return flags
+        flags = grown
+
+
+def pick(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """Return the flagged values."""
+    return [value for value, flag in zip(values, flags, strict=True) if flag]
+
+
+def merge(flags: Sequence[bool], raised: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Put the values of the flagged places and of the others back into one list."""
+    ups, downs = iter(raised), iter(others)
+    return [next(ups) if flag else next(downs) for flag in flags]
+
+
+def split(values: Sequence[Any], *counts: int) -> list[list[Any]]:
+    """Cut a list into parts of the given lengths, and the rest."""
+    parts, start = [], 0
+    for count in counts:
+        parts.append(list(values[start : start + count]))
+        start += count
+    return [*parts, list(values[start:])]
+
+
+def uses_axis(closed: Any, name: Any) -> bool:
+    """Whether a jaxpr has a collective operation over the named axis of a ``vmap``."""
+    return any(getattr(effect, "name", None) == name for effect in closed.effects)
