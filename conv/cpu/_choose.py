@@ -24,9 +24,6 @@ class Limits:
     # Winograd pays for many channels on few positions; with more its transforms leave the cache.
     winograd_channels: int = 256
     winograd_positions: int = 4096
-    # From here on YNNPACK's kernel is as fast as Eigen's, and needs no extra rows.
-    large_channels: int = 128
-    large_positions: int = 8192
     # Depthwise and dense 1-D kernels this long go through spectra.
     spectra_depthwise: int = 100
     spectra_dense: int = 256
@@ -43,6 +40,9 @@ class Limits:
     elementwise_weights: int = 64
     block_weights: int = 32
     small_weight: int = 2**20
+    # Shorter sums over positions do not fill a product for each image; longer ones in one product
+    # lose more digits than PyTorch's.
+    images_length: int = 256
     weight_columns_bytes: int = 20 * MEGABYTE
 
 
@@ -129,10 +129,8 @@ def _forward(p: Problem) -> Route:
         return Route("columns_one_by_one", "such, and a large image: columns, in a loop")
     if p.kernel == (3, 3) and plain and _winograd(p):
         return Route("winograd", "3 x 3, many channels on few positions")
-    large = p.in_channels >= LIMITS.large_channels and p.length >= LIMITS.large_positions
-    if p.dims == 2 and large:
-        return Route("direct", "large and dense: XLA's YNNPACK kernel, channels last")
-    return Route("direct_eigen", "dense: XLA's Eigen kernel, channels last")
+    # YNNPACK's kernel is at most as fast, and its rounding errors are several times PyTorch's.
+    return Route("direct", "dense: XLA's Eigen kernel, channels last")
 
 
 def _winograd(p: Problem) -> bool:
@@ -197,7 +195,11 @@ def _weight(p: Problem) -> Route:
         return Route("volume", "depth becomes batch and channels of two dimensions")
     size = p.batch * p.in_channels * p.taps * p.length * itemsize(p)
     weights = p.in_channels * p.taps * p.out_channels * p.batch
-    if weights <= LIMITS.small_weight and size <= LIMITS.columns_bytes and p.length >= 1000:
+    if (
+        weights <= LIMITS.small_weight
+        and size <= LIMITS.columns_bytes
+        and p.length >= LIMITS.images_length
+    ):
         return Route("images", "a small weight: a product an image, then their sum")
     if size <= LIMITS.weight_columns_bytes:
         return Route("columns", "one product of all columns")

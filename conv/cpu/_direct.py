@@ -25,7 +25,6 @@ def convolve_last(
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
-    eigen: bool,
 ) -> jax.Array:
     """Convolve (N, *space, C) with (*kernel, C, O) to (N, *out, O)."""
     dims = x.ndim - 2
@@ -36,7 +35,7 @@ def convolve_last(
         for n, p, d, k, s in zip(space, pairs, dilation, kernel, stride, strict=True)
     ]
     extra = 0
-    if eigen and dims == 2 and set(stride) == {1} and out[0] <= space[0]:
+    if dims == 2 and set(stride) == {1} and out[0] <= space[0]:
         extra = space[0] + 1 - out[0]
         pairs[0] = (pairs[0][0], pairs[0][1] + extra)
     names = "DHW"[-dims:]
@@ -57,9 +56,8 @@ def direct(
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
-    eigen: bool = True,
 ) -> jax.Array:
     """Convolve (N, C, *space) with (O, C, *kernel) by way of channels last."""
     x, pairs = crop_space(x, padding)
-    y = convolve_last(channels_last(x), kernel_last(w), stride, pairs, dilation, eigen)
+    y = convolve_last(channels_last(x), kernel_last(w), stride, pairs, dilation)
     return channels_first(y)

@@ -81,7 +81,7 @@ def plain(x: jax.Array, w: jax.Array, padding: Pairs, dilation: Sequence[int]) -
     dims = len(padding)
     if all(k == 1 for k in w.shape[:dims]) and all(p == (0, 0) for p in padding):
         return (x.reshape(-1, x.shape[-1]) @ w.reshape(w.shape[-2:])).reshape(*x.shape[:-1], -1)
-    return convolve_last(x, w, (1,) * dims, padding, dilation, eigen=True)
+    return convolve_last(x, w, (1,) * dims, padding, dilation)
 
 
 def as_one(

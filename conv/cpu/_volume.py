@@ -38,7 +38,7 @@ def by_slices(
     flat = jnp.stack(slices, 1).reshape(n, depth * c, *slices[0].shape[2:])
     images = flat.transpose(0, 2, 3, 4, 1).reshape(n * out[0], *x.shape[3:], depth * c)
     kernel = w.transpose(3, 4, 2, 1, 0).reshape(*w.shape[3:], depth * c, o)
-    y = convolve_last(images, kernel, stride[1:], padding[1:], dilation[1:], eigen=True)
+    y = convolve_last(images, kernel, stride[1:], padding[1:], dilation[1:])
     return channels_first(y.reshape(n, out[0], *y.shape[1:]))
 
 
@@ -57,7 +57,7 @@ def by_sums(
     depth_in = x.shape[2]
     images = channels_last(x).reshape(n * depth_in, *x.shape[3:], c)
     kernel = w.transpose(3, 4, 1, 2, 0).reshape(*w.shape[3:], c, depth * o)
-    y = convolve_last(images, kernel, stride[1:], padding[1:], dilation[1:], eigen=True)
+    y = convolve_last(images, kernel, stride[1:], padding[1:], dilation[1:])
     y = y.reshape(n, depth_in, *y.shape[1:3], depth, o)
     rooms = ((0, 0), padding[0], (0, 0), (0, 0), (0, 0))
     shifted = [

@@ -126,7 +126,7 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
     ("winograd", (1, 256, 8, 7), (256, 256, 3, 3), {"padding": 1},
      ["winograd", "winograd", "columns"]),
     ("large", (1, 128, 96, 96), (32, 128, 3, 3), {"padding": 1},
-     ["direct", "direct_eigen", "chunks"]),
+     ["direct", "direct", "chunks"]),
     ("strided", (2, 16, 17, 16), (24, 16, 3, 3), {"stride": 2, "padding": 1},
      ["columns_one_by_one", "phases_as_one", "columns"]),
     ("strided-wide", (2, 16, 9, 8), (40, 16, 3, 3), {"stride": 2, "padding": 1},
