@@ -12,7 +12,8 @@ MEGABYTE = 2**20
 class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
-    They are properties of caches and of XLA's kernels; `benchmarks/` times the layers that they
+    `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC.
+    All are properties of caches and of XLA's kernels; `benchmarks/` times the layers that they
     were taken from.
     """
 

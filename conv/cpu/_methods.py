@@ -101,6 +101,7 @@ def transposed(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array
     if method == "product":
         return _transposed.by_product(x, w, p.out, p.padding, p.spread, p.dilation)
     if method == "phases_as_one":
+        # Zeros behind the kernel make whole strides of it.
         over = [-k % s for k, s in zip(p.kernel, p.spread, strict=True)]
         whole = pad_space(w, [(0, more) for more in over])
         pairs = [(low, high + m) for (low, high), m in zip(p.padding, over, strict=True)]

@@ -51,10 +51,9 @@ def by_sums(
     stride: Sequence[int],
 ) -> jax.Array:
     """Convolve each slice with every depth of the kernel, then add shifted results (stride 1)."""
-    n, c, depth_in = x.shape[:3]
     o, depth = w.shape[0], w.shape[2]
     x, padding = crop_space(x, padding)
-    depth_in = x.shape[2]
+    n, c, depth_in = x.shape[:3]
     images = channels_last(x).reshape(n * depth_in, *x.shape[3:], c)
     kernel = w.transpose(3, 4, 1, 2, 0).reshape(*w.shape[3:], c, depth * o)
     y = convolve_last(images, kernel, stride[1:], padding[1:], dilation[1:])

@@ -1,9 +1,8 @@
 """Every sample and every error input that PyTorch's own tests have for these functions.
 
 The samples of a test are compiled as one program: compiling is what takes the time. By default all
-samples run in all dtypes with values and gradients, and a third of them in float64 with second
-gradients, forward mode and vmap as well; of the max pools a spread runs. `long` takes everything
-in every dtype.
+samples run in all dtypes with values and gradients, and in float64 with second gradients, forward
+mode and vmap as well; of the max pools a spread runs. `long` takes everything in every dtype.
 """
 
 import jax
