@@ -11,7 +11,7 @@ JOBS   ?= 2
 ARGS   ?=
 PARALLEL = -n $(JOBS) --dist worksteal
 # The sweeps compile thousands of small programs, each run once: ten times as fast without
-# optimisation. `make test-long` compiles them all with XLA's defaults.
+# optimisation. `make test-long` compiles those of `make test` once more with XLA's defaults.
 QUICK  := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
           --xla_cpu_parallel_codegen_split_count=1
 
@@ -26,7 +26,8 @@ test: lint
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
 test-long: lint test-rule-off
-	$(BIN)/python -m pytest $(PARALLEL) tests
+	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m long tests
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long" tests
 
 # The convolutions once more, as JAX itself lowers them on CPU.
 test-rule-off: $(VENV)/.test

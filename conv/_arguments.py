@@ -21,9 +21,9 @@ def integer(name: str, value: Any, where: str) -> int:
 
 
 def boolean(name: str, value: Any, where: str) -> bool:
-    """Return `value` when it is a Boolean; integers are refused, as by PyTorch."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
+    """Return `value` when it is a Boolean; integers and NumPy's are refused, as by PyTorch."""
+    if isinstance(value, bool):
+        return value
     raise TypeError(f"{where}: {name} must be a bool, got {name}={value!r}")
 
 

@@ -1,51 +1,15 @@
 """The gradients of a convolution as functions of their own: torch.nn.grad."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ._adjoint import input_gradient, weight_gradient
 from ._arguments import IntOrTuple, integers
 from ._arrays import FLOATING, array, check_dtype, check_same_dtype
-from ._lax import convolve
 from ._sizes import ConvArguments, conv_arguments, conv_output, is_symbolic
-
-
-def _differing(x: jax.Array, *others: jax.Array) -> jax.Array:
-    """Let x differ from device to device, inside of shard_map, where one of `others` does.
-
-    A gradient with respect to what is the same on all devices would be summed over the devices.
-    """
-    if not jax.sharding.get_abstract_mesh().manual_axes:
-        return x
-    return sum((jnp.zeros_like(other, shape=x.shape) for other in others), x)
-
-
-@partial(jax.jit, static_argnames=("shape", "args"), inline=True)
-def _input_gradient(
-    weight: jax.Array, grad_output: jax.Array, shape: tuple[int, ...], args: ConvArguments
-) -> jax.Array:
-    def forward(x: jax.Array) -> jax.Array:
-        return convolve(x, weight, args.stride, args.padding, args.dilation, args.groups)
-
-    grad_output = _differing(grad_output, weight)
-    primal = jax.eval_shape(lambda: _differing(jnp.zeros(shape, weight.dtype), grad_output))
-    return jax.linear_transpose(forward, primal)(grad_output)[0]
-
-
-@partial(jax.jit, static_argnames=("shape", "args"), inline=True)
-def _weight_gradient(
-    x: jax.Array, grad_output: jax.Array, shape: tuple[int, ...], args: ConvArguments
-) -> jax.Array:
-    def forward(weight: jax.Array) -> jax.Array:
-        return convolve(x, weight, args.stride, args.padding, args.dilation, args.groups)
-
-    grad_output = _differing(grad_output, x)
-    primal = jax.eval_shape(lambda: _differing(jnp.zeros(shape, x.dtype), grad_output))
-    return jax.linear_transpose(forward, primal)(grad_output)[0]
 
 
 def _check(
@@ -93,9 +57,9 @@ def _conv_input(
     w, g = array("weight", weight, where), array("grad_output", grad_output, where)
     shape = _shape("input_size", input_size, dims + 2, where)
     args = _check(dims, shape, w.shape, g, arguments, where)
-    check_dtype("grad_output", g, FLOATING, where)
+    check_dtype("grad_output", g, (*FLOATING, "int64") if args.dilated else FLOATING, where)
     check_same_dtype("grad_output", g, where, weight=w)
-    return _input_gradient(w, g, shape, args)
+    return input_gradient(w, g, shape, args)
 
 
 def _conv_weight(
@@ -109,9 +73,9 @@ def _conv_weight(
     x, g = array("input", input, where), array("grad_output", grad_output, where)
     shape = _shape("weight_size", weight_size, dims + 2, where)
     args = _check(dims, x.shape, shape, g, arguments, where)
-    check_dtype("grad_output", g, FLOATING, where)
+    check_dtype("grad_output", g, (*FLOATING, "int64") if args.dilated else FLOATING, where)
     check_same_dtype("grad_output", g, where, input=x)
-    return _weight_gradient(x, g, shape, args)
+    return weight_gradient(x, g, shape, args)
 
 
 def conv1d_input(
@@ -131,7 +95,7 @@ def conv1d_input(
       input_size: shape of the input, (N, C, L).
       weight: kernels, (O, C / groups, k).
       grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
-        floating dtype, the weight's.
+        floating dtype, the weight's; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
 
     Returns:
@@ -170,7 +134,7 @@ def conv1d_weight(
       input: the convolution's input, (N, C, L), of the dtype of grad_output.
       weight_size: shape of the weight, (O, C / groups, k).
       grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
-        floating dtype.
+        floating dtype; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
 
     Returns:
@@ -209,7 +173,7 @@ def conv2d_input(
       input_size: shape of the input, (N, C, H, W).
       weight: kernels, (O, C / groups, kH, kW).
       grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
-        floating dtype, the weight's.
+        floating dtype, the weight's; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
 
     Returns:
@@ -248,7 +212,7 @@ def conv2d_weight(
       input: the convolution's input, (N, C, H, W), of the dtype of grad_output.
       weight_size: shape of the weight, (O, C / groups, kH, kW).
       grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
-        floating dtype.
+        floating dtype; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
 
     Returns:
@@ -287,7 +251,7 @@ def conv3d_input(
       input_size: shape of the input, (N, C, D, H, W).
       weight: kernels, (O, C / groups, kD, kH, kW).
       grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
-        floating dtype, the weight's.
+        floating dtype, the weight's; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
 
     Returns:
@@ -326,7 +290,7 @@ def conv3d_weight(
       input: the convolution's input, (N, C, D, H, W), of the dtype of grad_output.
       weight_size: shape of the weight, (O, C / groups, kD, kH, kW).
       grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
-        floating dtype.
+        floating dtype; with a dilation int64 too.
       stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
 
     Returns:

@@ -216,3 +216,35 @@ def test_other_dtypes_are_refused(kind: str, dtype: str) -> None:
 
     arrays = [value, grad.astype(dtype)]
     assert_refused(call(ours), call(theirs), arrays, TypeError, ["grad_output", dtype])
+
+
+DILATED = [c for c in CASES if np.any(np.asarray(c.arguments.get("dilation", 1)) > 1)]
+
+
+def test_dilated_cases_have_all_dimensions_and_groups() -> None:
+    assert {case.dims for case in DILATED} == {1, 2, 3}
+    assert any(case.arguments.get("groups", 1) > 1 for case in DILATED)
+
+
+@pytest.mark.parametrize("case", DILATED, ids=str)
+def test_dilated_gradients_of_integers(case: ConvCase) -> None:
+    x, w = draw(0, case.input, "int64"), draw(1, case.weight, "int64")
+    g = draw(2, output_shape(case), "int64")
+    for kind, value, shape in (("input", w, case.input), ("weight", x, case.weight)):
+        ours, theirs = functions(case.dims, kind)
+        arguments = (shape, value) if kind == "input" else (value, shape)
+        expected = theirs(*map(to_torch, arguments), to_torch(g), **case.arguments)
+        assert_same(ours(*arguments, g, **case.arguments), expected, kind)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_of_integers_only_long_ones_have_dilated_gradients(dtype: str) -> None:
+    ours, theirs = functions(1, "input")
+    arrays = [np.ones((4, 2, 3), dtype), np.ones((1, 4, 4), dtype)]
+    assert_refused(
+        lambda w, g: ours((1, 2, 8), w, g, dilation=2),
+        lambda w, g: theirs((1, 2, 8), w, g, dilation=2),
+        arrays,
+        TypeError,
+        ["grad_output", "int64", dtype],
+    )

@@ -339,6 +339,7 @@ def _common_refusals(dims: int) -> list[tuple]:
         ("padding-none", full, (2, 2, None), {}, TypeError, ["padding", "None"]),
         ("padding-many", full, (2, 2, (1,) * (dims + 1)), {}, ValueError, ["padding"]),
         ("ceil-int", full, (2,), {"ceil_mode": 1}, TypeError, ["ceil_mode", "bool", "1"]),
+        ("ceil-numpy", full, (2,), {"ceil_mode": np.True_}, TypeError, ["ceil_mode", "np.True_"]),
         ("ceil-none", full, (2,), {"ceil_mode": None}, TypeError, ["ceil_mode", "None"]),
     ]
 

@@ -50,6 +50,7 @@ CONV_CASES = [
     _case("pointwise", (2, 6, 5, 4), (3, 6, 1, 1)),
     _case("pointwise-strided", (2, 6, 5, 4), (3, 6, 1, 1), stride=2),
     _case("3d", (2, 4, 5, 6, 7), (6, 2, 2, 3, 3), stride=(1, 2, 1), padding=1, groups=2),
+    _case("3d-dilated", (2, 2, 4, 6, 7), (2, 2, 2, 3, 2), stride=(2, 1, 1), padding=1, dilation=2),
     _case("one-tuple", (2, 3, 9, 8), (4, 3, 3, 3), stride=(2,), padding=(1,), dilation=(1,)),
     _case("list", (2, 3, 9, 8), (4, 3, 3, 3), stride=[2, 1], padding=[1, 0]),
     _case("kernel-fills-input", (2, 3, 5), (4, 3, 5)),

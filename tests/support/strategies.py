@@ -133,6 +133,17 @@ def leaves_nothing(call: Call) -> bool:
     return any(n + a + b == 0 for n, a, b in pairs)
 
 
+def leaves_less_than_nothing(call: Call) -> bool:
+    """Whether cropping takes more than there is, of an array without elements."""
+    input, widths = call.arguments.get("input"), call.arguments.get("pad")
+    if call.arguments.get("mode") not in ("reflect", "replicate") or not isinstance(input, Array):
+        return False
+    if not isinstance(widths, tuple | list) or not all(type(w) is int for w in widths):
+        return False
+    pairs = zip(reversed(input.shape), widths[::2], widths[1::2], strict=False)
+    return 0 in input.shape and any(n + a + b < 0 for n, a, b in pairs)
+
+
 def has_flag_among_integers(call: Call) -> bool:
     flags = ("return_indices", "ceil_mode", "count_include_pad", "value")
     given = [v for n, v in call.arguments.items() if n not in flags and not isinstance(v, Array)]
@@ -150,6 +161,36 @@ def has_bias_of_another_dtype(call: Call) -> bool:
     return isinstance(input, Array) and isinstance(bias, Array) and bias.dtype != input.dtype
 
 
+def has_such_a_bias_and_same(call: Call) -> bool:
+    return call.arguments.get("padding") == "same" and has_bias_of_another_dtype(call)
+
+
+def is_gradient_of_mixed_dtypes(call: Call) -> bool:
+    return len({v.dtype for v in call.arguments.values() if isinstance(v, Array)}) > 1
+
+
+def makes_nothing(call: Call) -> bool:
+    """Whether an output has no positions: the kernel is smaller than what padding takes away."""
+    arrays = {n: v for n, v in call.arguments.items() if isinstance(v, Array)}
+    tensors = {n: torch.empty(a.shape, device="meta") for n, a in arrays.items()}
+    try:
+        call.theirs(tensors)
+    except RuntimeError as error:
+        return "Output size is too small" in str(error)
+    except (TypeError, ValueError, IndexError):
+        pass
+    return False
+
+
+def is_computed_nowhere(call: Call) -> bool:
+    """Whether an adaptive mean has no window, or no input, and a dtype that has no kernel."""
+    input, size = call.arguments.get("input"), call.arguments.get("output_size")
+    if not isinstance(input, Array) or input.dtype.startswith(("float", "bfloat")):
+        return False
+    counts = size if isinstance(size, tuple | list) else [size]
+    return 0 in input.shape or any(type(c) is int and c == 0 for c in counts)
+
+
 def is_numpy_integer(call: Call) -> bool:
     return isinstance(call.arguments.get("output_size"), np.integer)
 
@@ -157,9 +198,8 @@ def is_numpy_integer(call: Call) -> bool:
 def is_mean_of_another_rank(call: Call) -> bool:
     input, size = call.arguments.get("input"), call.arguments.get("output_size")
     dims = int(call.function[-2])
-    single = size in (1, (1,) * dims, [1] * dims) or (
-        isinstance(size, tuple | list) and all(s is None or s == 1 for s in size)
-    )
+    each = size if isinstance(size, tuple | list) else (size,)
+    single = len(each) in (1, dims) and all(s is None or s == 1 for s in each)
     return single and isinstance(input, Array) and len(input.shape) not in (dims + 1, dims + 2)
 
 
@@ -167,16 +207,32 @@ def belongs_to_no_convolution(call: Call) -> bool:
     """Whether the shapes are not those of a convolution and its gradient."""
     arguments = dict(call.arguments)
     grad = arguments.pop("grad_output")
-    input = arguments.pop("input", None) or Array(arguments.pop("input_size"))
-    weight = arguments.pop("weight", None) or Array(arguments.pop("weight_size"))
     try:
+        input, weight = (
+            arguments.pop(name) if name in arguments else Array(arguments.pop(f"{name}_size"))
+            for name in ("input", "weight")
+        )
         input, weight = (torch.empty(a.shape, device="meta") for a in (input, weight))
         forward = getattr(torch.nn.functional, call.function.partition("_")[0])
         return tuple(forward(input, weight, **arguments).shape) != grad.shape
     except (TypeError, AttributeError):
         return False
-    except (RuntimeError, IndexError):
+    except (RuntimeError, IndexError, ZeroDivisionError):
         return True
+
+
+def reaches_a_stride(call: Call) -> bool:
+    """Whether output_padding is as large as the larger of stride and dilation."""
+    defaults = {"output_padding": 0, "stride": 1, "dilation": 1}
+    dims = int(call.function[-2])
+    try:
+        more, stride, dilation = (
+            np.broadcast_to(call.arguments.get(name, default), (dims,))
+            for name, default in defaults.items()
+        )
+        return bool(np.any(more >= np.maximum(stride, dilation)))
+    except (TypeError, ValueError):
+        return False
 
 
 def is_empty_and_wrong(call: Call) -> bool:
@@ -187,6 +243,8 @@ def is_empty_and_wrong(call: Call) -> bool:
     wrong = mixed or still
     if call.function.endswith(("_input", "_weight")):
         wrong |= not all(is_inexact(a.values()) for a in arrays)
+    if call.function.startswith("conv_transpose"):
+        wrong |= reaches_a_stride(call)
     return bool(arrays) and any(0 in a.shape[:2] for a in arrays) and wrong
 
 
@@ -210,6 +268,37 @@ EXCLUDED = [
         "a bias of another real dtype is cast; conv_transpose3d and the convolutions refuse it",
         has_bias_of_another_dtype,
         refused=True,
+    ),
+    Exclusion(
+        ("conv1d", "conv2d", "conv3d"),
+        "a bias of another real dtype is refused, but with padding='same' only by some kernels",
+        has_such_a_bias_and_same,
+        refused=True,
+    ),
+    Exclusion(
+        tuple(name for name in NAMES if name.endswith(("_input", "_weight"))),
+        "two floating dtypes are refused by some kernels; others return the one or the other",
+        is_gradient_of_mixed_dtypes,
+        refused=True,
+    ),
+    Exclusion(
+        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        "an output without positions is refused, but empty with oneDNN's kernels",
+        makes_nothing,
+        refused=True,
+    ),
+    Exclusion(
+        ("pad",),
+        "cropping more than there is, of an empty array, returns a shape with a negative size",
+        leaves_less_than_nothing,
+        refused=True,
+    ),
+    Exclusion(
+        ("adaptive_avg_pool1d", "adaptive_avg_pool2d"),
+        "a mean of nothing, or to nothing, in a dtype that has no mean: accepted or refused by the "
+        "order of the axes in memory",
+        is_computed_nowhere,
+        refused=False,
     ),
     Exclusion(
         ("pad",),
@@ -253,7 +342,8 @@ EXCLUDED = [
     Exclusion(
         tuple(name for name in NAMES if name.startswith("conv")),
         "with an empty batch, or no channels, no kernel is called, and it is the kernels that "
-        "refuse a mix of dtypes, a dilation of 0, and integers in the gradients",
+        "refuse a mix of dtypes, a dilation of 0, integers in the gradients, and output_padding as "
+        "large as a stride",
         is_empty_and_wrong,
         refused=True,
     ),
