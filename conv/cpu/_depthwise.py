@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._direct import kernel_last
 from ._layout import Pairs, at_tap, interleave, offsets, pad_space, total, trim
 
 
@@ -61,7 +62,9 @@ def depthwise_last(
     dilation: Sequence[int],
 ) -> jax.Array:
     """Convolve (N, *space, C) with (C, 1, *kernel) to (N, *out, C): one output a channel."""
-    factors = jnp.moveaxis(w[:, 0], 0, -1)
+    # Back to the order that it came in, before anything else: a copy in another order would be read
+    # at a distance of `taps` elements.
+    factors = kernel_last(w)[..., 0, :]
     padded = pad_space(x, [*padding, (0, 0)])
     rows: dict[int, list[jax.Array]] = {}
     taps = product(*map(range, w.shape[2:]))
