@@ -22,9 +22,6 @@ class Limits:
     columns_bytes: int = 24 * MEGABYTE
     # First layers: few enough rows for columns to beat a direct convolution.
     columns_rows: int = 160
-    # Winograd pays for many channels on few positions; with more its transforms leave the cache.
-    winograd_channels: int = 256
-    winograd_positions: int = 4096
     # Depthwise and dense 1-D kernels this long go through spectra.
     spectra_depthwise: int = 100
     spectra_dense: int = 256
@@ -128,18 +125,10 @@ def _forward(p: Problem) -> Route:
         if p.batch * p.in_channels * p.taps * p.length * itemsize(p) <= LIMITS.columns_bytes:
             return Route("columns", "few input channels, or a kernel beyond the input: columns")
         return Route("columns_one_by_one", "such, and a large image: columns, in a loop")
-    if p.kernel == (3, 3) and plain and _winograd(p):
-        return Route("winograd", "3 x 3, many channels on few positions")
-    # YNNPACK's kernel is at most as fast, and its rounding errors are several times PyTorch's.
+    # YNNPACK's kernel is at most as fast in training, and its rounding errors are several times
+    # PyTorch's. Winograd's transforms are a tenth ahead in the forward pass of many channels on few
+    # positions, as much behind in training, and take up to five times the temporary memory.
     return Route("direct", "dense: XLA's Eigen kernel, channels last")
-
-
-def _winograd(p: Problem) -> bool:
-    positions = p.batch * p.length
-    return (
-        min(p.in_channels, p.out_channels) >= LIMITS.winograd_channels
-        and positions <= LIMITS.winograd_positions
-    )
 
 
 def _transposed(p: Problem) -> Route:

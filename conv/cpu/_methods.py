@@ -11,7 +11,6 @@ from ._columns import by_columns
 from ._direct import direct
 from ._layout import crop_space, cropped_away, pad_space
 from ._problem import Problem
-from ._winograd import winograd
 
 
 def solve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -58,8 +57,6 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return _volume.by_sums(x, w, p.out, p.padding, p.dilation, p.stride)
     if method == "depth_slices":
         return _volume.by_slices(x, w, p.out, p.stride, p.padding, p.dilation)
-    if method == "winograd":
-        return winograd(x, w, p.out, p.padding)
     if method in ("columns", "columns_one_by_one"):
         loop = method == "columns_one_by_one"
         return by_columns(x, w, p.out, p.stride, p.padding, p.dilation, loop)
