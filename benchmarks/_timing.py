@@ -16,14 +16,13 @@ def turns(
 ) -> dict[str, list[float]]:
     """Time each call once a round, in shuffled order; milliseconds by side.
 
-    A side that has used up its share of `seconds` sits out; each is timed three times at least, or
-    once where that took all of `seconds`.
+    A side that has used up its share of `seconds` sits out; each is timed three times at least. The
+    first call only warms up, but where it took all of `seconds` it is the one that counts.
     """
     order = list(calls)
     shuffle = random.Random(0)
-    times: dict[str, list[float]] = {name: [] for name in order}
-    for name in order:
-        calls[name]()  # warm
+    warm = {name: _timed(calls[name]) for name in order}
+    times = {name: [t] if t > 1000 * seconds else [] for name, t in warm.items()}
     for _ in range(rounds):
         shuffle.shuffle(order)
         for name in order:
@@ -32,10 +31,15 @@ def turns(
             if spent > seconds or (len(taken) >= 3 and spent > seconds / len(order)):
                 continue
             time.sleep(PAUSE)
-            start = time.perf_counter()
-            calls[name]()
-            taken.append(1000 * (time.perf_counter() - start))
+            taken.append(_timed(calls[name]))
     return times
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    """Return the milliseconds that a call takes."""
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
 
 
 def middle(times: list[float]) -> float:

@@ -12,9 +12,9 @@ MEGABYTE = 2**20
 class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
-    `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC.
-    All are properties of caches and of XLA's kernels; `benchmarks/` times the layers that they
-    were taken from.
+    `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
+    `stock_channels` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
+    `benchmarks/` times the layers that they were taken from.
     """
 
     # Columns of all images at once up to this size; above, image by image: fresh pages beyond 32 MB
@@ -26,6 +26,8 @@ class Limits:
     spectra_depthwise: int = 100
     spectra_dense: int = 256
     long_kernel: int = 32
+    # From so many channels a group, XLA's own grouped convolution is ahead for long kernels.
+    stock_channels: int = 32
     # Up to so many channels one convolution with zeros in its kernel beats one for each phase.
     few_channels: int = 32
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
@@ -104,6 +106,8 @@ def _forward(p: Problem) -> Route:
         if per_group * p.taps <= LIMITS.elementwise_products and p.unit_stride:
             return Route("elementwise", "a few channels a group: shifted products in one loop")
         if p.dims == 1 and p.taps > LIMITS.long_kernel:
+            if plain and per_group >= LIMITS.stock_channels:
+                return Route("stock", "long kernels over many channels a group: XLA's own is ahead")
             return Route("group_by_group", "long kernels: columns, one group after the other")
         return Route("blocks", "groups merged to blocks, each a dense convolution")
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:

@@ -141,6 +141,8 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
      ["depthwise", "depthwise_spread", "depthwise"]),
     ("depthwise-long", (2, 6, 300), (6, 1, 128), {"groups": 6, "padding": 64}, ["spectra"] * 3),
     ("grouped-long", (2, 16, 60), (8, 8, 64), {"padding": 32, "groups": 2}, ["group_by_group"] * 3),
+    ("grouped-long-wide", (2, 64, 60), (64, 32, 40), {"padding": 20, "groups": 2},
+     ["stock", "stock", "group_by_group"]),
     ("dense-longer-than-input", (2, 20, 20), (8, 20, 24), {"padding": 8},
      ["columns", "columns", "columns"]),
     ("dense-long", (2, 6, 400), (4, 6, 256), {"padding": 100}, ["spectra"] * 3),
