@@ -16,7 +16,8 @@ from torch.autograd.functional import jacobian
 
 import conv
 from tests.support.agree import draw, to_torch
-from tests.support.strategies import FAST, numbers
+from tests.support.arguments import numbers
+from tests.support.outcomes import FAST
 
 # Sums of at most some hundred products of numbers about 1, in another order than the other side's.
 EXACT = 1e-12

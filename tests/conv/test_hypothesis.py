@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from tests.support.agree import assert_as_good
-from tests.support.strategies import NAMES, Call, calls, exclusion, our_outcome, their_outcome
+from tests.support.calls import NAMES, Call
+from tests.support.exclusions import exclusion
+from tests.support.outcomes import our_outcome, their_outcome
+from tests.support.strategies import calls
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
