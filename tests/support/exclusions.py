@@ -88,8 +88,14 @@ def has_such_a_bias_and_same(call: Call) -> bool:
     return call.arguments.get("padding") == "same" and has_bias_of_another_dtype(call)
 
 
-def is_gradient_of_mixed_dtypes(call: Call) -> bool:
-    return len({v.dtype for v in call.arguments.values() if isinstance(v, Array)}) > 1
+def has_no_dilation(call: Call) -> bool:
+    dilation = call.arguments.get("dilation", 1)
+    return 0 in dilation if isinstance(dilation, tuple | list) else dilation == 0
+
+
+def is_gradient_up_to_the_kernel(call: Call) -> bool:
+    dtypes = {v.dtype for v in call.arguments.values() if isinstance(v, Array)}
+    return len(dtypes) > 1 or has_no_dilation(call)
 
 
 def makes_nothing(call: Call) -> bool:
@@ -162,10 +168,8 @@ def reaches_a_stride(call: Call) -> bool:
 
 def is_empty_and_wrong(call: Call) -> bool:
     arrays = [a for a in call.arguments.values() if isinstance(a, Array)]
-    dilation = call.arguments.get("dilation", 1)
-    still = 0 in dilation if isinstance(dilation, tuple | list) else dilation == 0
     mixed = len({a.dtype for a in arrays}) > 1
-    wrong = mixed or still
+    wrong = mixed or has_no_dilation(call)
     if call.function.endswith(("_input", "_weight")):
         wrong |= not all(is_inexact(a.values()) for a in arrays)
     if call.function.startswith("conv_transpose"):
@@ -202,8 +206,9 @@ EXCLUDED = [
     ),
     Exclusion(
         tuple(name for name in NAMES if name.endswith(("_input", "_weight"))),
-        "two floating dtypes are refused by some kernels; others return the one or the other",
-        is_gradient_of_mixed_dtypes,
+        "two floating dtypes are refused by some kernels, others return the one or the other; and "
+        "a dilation of 0 is taken by some for a kernel of one element",
+        is_gradient_up_to_the_kernel,
         refused=True,
     ),
     Exclusion(
