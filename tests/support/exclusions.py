@@ -166,12 +166,18 @@ def reaches_a_stride(call: Call) -> bool:
         return False
 
 
+def is_long_and_dilated(call: Call, array: Array) -> bool:
+    dilation = call.arguments.get("dilation", 1)
+    each = dilation if isinstance(dilation, tuple | list) else (dilation,)
+    return array.dtype == "int64" and any(isinstance(d, int | np.integer) and d > 1 for d in each)
+
+
 def is_empty_and_wrong(call: Call) -> bool:
     arrays = [a for a in call.arguments.values() if isinstance(a, Array)]
     mixed = len({a.dtype for a in arrays}) > 1
     wrong = mixed or has_no_dilation(call)
     if call.function.endswith(("_input", "_weight")):
-        wrong |= not all(is_inexact(a.values()) for a in arrays)
+        wrong |= not all(is_inexact(a.values()) or is_long_and_dilated(call, a) for a in arrays)
     if call.function.startswith("conv_transpose"):
         wrong |= reaches_a_stride(call)
     return bool(arrays) and any(0 in a.shape[:2] for a in arrays) and wrong
