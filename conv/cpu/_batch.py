@@ -1,6 +1,8 @@
 """Going through a batch in chunks, so that temporary arrays stay in the cache and below a limit."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +24,19 @@ def over_batch(
     n = x.shape[0]
     if chunk == n:
         return step(x, g)
-    cut = [a.reshape(n // chunk, chunk, *a.shape[1:]) for a in (x, g)]
-    start = jax.eval_shape(step, *(jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in cut))
-    zero = jnp.zeros(start.shape, start.dtype)
-    return lax.scan(lambda acc, both: (acc + step(*both), None), zero, tuple(cut))[0]
+    # Slices of arrays from outside: a scan over them would copy both first.
+    shapes = [jax.ShapeDtypeStruct((chunk, *a.shape[1:]), a.dtype) for a in (x, g)]
+    total = jax.eval_shape(step, *shapes)
+
+    def add(k: jax.Array, total: jax.Array) -> jax.Array:
+        some = (lax.dynamic_slice_in_dim(a, k * chunk, chunk) for a in (x, g))
+        return total + step(*some)
+
+    return lax.fori_loop(0, n // chunk, add, jnp.zeros(total.shape, total.dtype))
+
+
+def image_by_image(image: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """Compute image(x[k:k+1]) for each k in a loop, and put the results together."""
+    one = partial(lax.dynamic_slice_in_dim, x, slice_size=1)
+    results = lax.map(lambda k: image(one(k))[0], jnp.arange(x.shape[0]))
+    return cast("jax.Array", results)

@@ -37,7 +37,7 @@ class Limits:
     elementwise_phases: int = 10
     block_channels: int = 16
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
-    elementwise_weights: int = 64
+    elementwise_weights: int = 32
     block_weights: int = 32
     small_weight: int = 2**20
     # Shorter sums over positions do not fill a product for each image; longer ones in one product

@@ -42,11 +42,6 @@ def merged(w: jax.Array, groups: int, many: int) -> jax.Array:
     return (split * blocks).reshape(o, many * per_group, *kernel)
 
 
-def parts(x: jax.Array, count: int) -> list[jax.Array]:
-    """Split the channels of (N, C, ...) into `count` equal parts."""
-    return jnp.split(x, count, axis=1) if count > 1 else [x]
-
-
 def elementwise_weight(
     x: jax.Array,
     g: jax.Array,
@@ -81,17 +76,17 @@ def blocked_weight(
     n, c = x.shape[:2]
     o, out = g.shape[1], g.shape[2:]
     blocks, taps = groups // many, len(offsets(kernel, dilation))
-    padded = pad_space(x, padding)
     size = jnp.dtype(x.dtype).itemsize * c * taps * g[0, 0].size
-    chunk = chunk_of(n, size, 16 * MEGABYTE)
+    chunk = chunk_of(n, size, 4 * MEGABYTE)
 
     def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
-        patches = columns(images.swapaxes(0, 1), kernel, out, stride, dilation, axis=1)
+        padded = pad_space(images, padding).swapaxes(0, 1)
+        patches = columns(padded, kernel, out, stride, dilation, axis=1)
         patches = patches.reshape(blocks, many * (c // groups) * taps, -1)
         rows = gradients.swapaxes(0, 1).reshape(blocks, many * (o // groups), -1)
         return lax.dot_general(rows, patches, (((2,), (2,)), ((0,), (0,))))
 
-    products = over_batch(step, padded, g, chunk)
+    products = over_batch(step, x, g, chunk)
     split = products.reshape(blocks, many, o // groups, many, c // groups, *kernel)
     diagonal = jnp.diagonal(split, axis1=1, axis2=3)
     return jnp.moveaxis(diagonal, -1, 1).reshape(o, c // groups, *kernel)

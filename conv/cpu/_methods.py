@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
 from ._choose import block_of, blocks_of, choose
@@ -64,17 +65,26 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
 
 
 def in_blocks(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
-    """Merge groups to blocks and convolve each by itself."""
+    """Merge groups to blocks and convolve one after the other, each into its output channels.
+
+    A loop, so that temporary arrays are one block's, and one block is compiled.
+    """
     many = blocks_of(p)
     count = p.groups // many
     merged = _grouped.merged(w, p.groups, many)
     inner = block_of(p, many)
-    kernels = jnp.split(merged, count) if count > 1 else [merged]
-    pieces = [
-        solve_block(inner, one, kernel)
-        for one, kernel in zip(_grouped.parts(x, count), kernels, strict=True)
-    ]
-    return jnp.concatenate(pieces, 1)
+    if count == 1:
+        return solve_block(inner, x, merged)
+
+    def block(k: jax.Array, y: jax.Array) -> jax.Array:
+        c, o = inner.in_channels, inner.out_channels
+        data = lax.dynamic_slice_in_dim(x, k * c, c, 1)
+        kernel = lax.dynamic_slice_in_dim(merged, k * o, o, 0)
+        one = solve_block(inner, data, kernel)
+        return lax.dynamic_update_slice_in_dim(y, one, k * o, 1)
+
+    start = jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
+    return lax.fori_loop(0, count, block, start)
 
 
 def solve_block(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:

@@ -82,36 +82,42 @@ def chunked_weight(
     n, o, *out = g.shape
     c = x.shape[1]
     taps = math.prod(kernel)
-    padded = pad_space(x, padding)
     size = c * taps * math.prod(out) * jnp.dtype(x.dtype).itemsize
     strips = 1
     while size / strips > 12 * MEGABYTE and out[0] % (2 * strips) == 0:
         strips *= 2
     rows = out[0] // strips
-    if strips > 1:
-        tall = (rows - 1) * stride[0] + dilation[0] * (kernel[0] - 1) + 1
-        cut = [
-            lax.slice_in_dim(padded, i * rows * stride[0], i * rows * stride[0] + tall, axis=2)
-            for i in range(strips)
-        ]
-        padded = jnp.stack(cut, 1).reshape(n * strips, c, tall, *padded.shape[3:])
-        bands = g.reshape(n, o, strips, rows, *out[1:])
-        g = bands.swapaxes(1, 2).reshape(n * strips, o, rows, *out[1:])
-    here = (rows, *out[1:])
-    chunk = chunk_of(n * strips, size // strips, 8 * MEGABYTE)
-    patches_first = math.prod(here) * chunk >= 1000
+    tall = (rows - 1) * stride[0] + dilation[0] * (kernel[0] - 1) + 1
+    chunk = chunk_of(n, size, 8 * MEGABYTE)
+    positions = rows * math.prod(out[1:]) * chunk
+    patches_first = positions >= 1000
 
-    def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
+    def product(images: jax.Array, gradients: jax.Array) -> jax.Array:
+        here = gradients.shape[2:]
         patches = columns(images.swapaxes(0, 1), kernel, here, stride, dilation, axis=1)
-        flat = patches.reshape(c * taps, -1)
-        rows = gradients.swapaxes(0, 1).reshape(o, -1)
-        left, right = (flat, rows) if patches_first else (rows, flat)
+        flat = patches.reshape(c * taps, positions)
+        lines = gradients.swapaxes(0, 1).reshape(o, positions)
+        left, right = (flat, lines) if patches_first else (lines, flat)
         return lax.dot_general(left, right, (((1,), (1,)), ((), ())))
 
-    product = over_batch(step, padded, g, chunk)
+    def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
+        padded = pad_space(images, padding)
+        if strips == 1:
+            return product(padded, gradients)
+
+        def add(k: jax.Array, total: jax.Array) -> jax.Array:
+            strip = lax.dynamic_slice_in_dim(padded, k * rows * stride[0], tall, axis=2)
+            return total + product(
+                strip, lax.dynamic_slice_in_dim(gradients, k * rows, rows, axis=2)
+            )
+
+        shape = (c * taps, o) if patches_first else (o, c * taps)
+        return lax.fori_loop(0, strips, add, jnp.zeros(shape, x.dtype))
+
+    total = over_batch(step, x, g, chunk)
     if patches_first:
-        product = product.T
-    return product.reshape(o, c, *kernel)
+        total = total.T
+    return total.reshape(o, c, *kernel)
 
 
 def volume_weight(
