@@ -30,3 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _session = ExitStack()
 if os.environ.get("CONVGRAD_RULE") == "off":
     _session.enter_context(conv.accelerate(False))
+
+
+def pytest_unconfigure() -> None:
+    """Leave what was entered, while the modules that it needs are still there."""
+    _session.close()
