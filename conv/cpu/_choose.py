@@ -13,7 +13,8 @@ class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
-    `stock_channels` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
+    `stock_channels`, `elementwise_weights`, `block_chunk_bytes` and `product_bytes` on two of an
+    AVX-512 EPYC. All are properties of caches and of XLA's kernels;
     `benchmarks/` times the layers that they were taken from.
     """
 
@@ -44,6 +45,18 @@ class Limits:
     # lose more digits than PyTorch's.
     images_length: int = 256
     weight_columns_bytes: int = 20 * MEGABYTE
+    # Temporary arrays of one step of a loop. Weight gradients: 8 MB of columns at a time, images of
+    # more than 12 MB in strips; of grouped ones 4 MB (8 and 16 MB take up to 1.1 and 1.4 times as
+    # long). A product above 24 MB goes image by image (103 ms to 81 for ResNet's first layer,
+    # forward and backward), pointwise weights above it go to one product of all images.
+    chunk_bytes: int = 8 * MEGABYTE
+    strip_bytes: int = 12 * MEGABYTE
+    block_chunk_bytes: int = 4 * MEGABYTE
+    product_bytes: int = 24 * MEGABYTE
+    pointwise_weight_bytes: int = 24 * MEGABYTE
+    pointwise_weight_length: int = 1024
+    # From so many positions a product of columns and gradients is faster than the other order.
+    columns_left: int = 1000
 
 
 LIMITS = Limits()

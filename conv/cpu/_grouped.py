@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import chunk_of, over_batch
+from ._choose import LIMITS
 from ._depthwise import sums_of_products
-from ._layout import MEGABYTE, Pairs, at_tap, columns, offsets, pad_space, total
+from ._layout import Pairs, at_tap, columns, offsets, pad_space, total
 
 
 def elementwise(
@@ -77,7 +78,7 @@ def blocked_weight(
     o, out = g.shape[1], g.shape[2:]
     blocks, taps = groups // many, len(offsets(kernel, dilation))
     size = jnp.dtype(x.dtype).itemsize * c * taps * g[0, 0].size
-    chunk = chunk_of(n, size, 4 * MEGABYTE)
+    chunk = chunk_of(n, size, LIMITS.block_chunk_bytes)
 
     def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
         padded = pad_space(images, padding).swapaxes(0, 1)

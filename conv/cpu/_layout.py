@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 Pairs = Sequence[tuple[int, int]]
-MEGABYTE = 2**20
 
 
 def pad_space(x: jax.Array, pairs: Pairs, inner: Sequence[int] | None = None) -> jax.Array:

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from ._batch import image_by_image
+from ._choose import LIMITS
 from ._direct import convolve_last, kernel_last
 from ._layout import (
-    MEGABYTE,
     Pairs,
     channels_first,
     channels_last,
@@ -136,7 +136,7 @@ def by_product(
     o, _, *kernel = w.shape
     rows = jnp.moveaxis(w, 1, -1).reshape(-1, c)
     size = n * rows.shape[0] * math.prod(space) * jnp.dtype(x.dtype).itemsize
-    if n > 1 and size > 24 * MEGABYTE:
+    if n > 1 and size > LIMITS.product_bytes:
         return image_by_image(lambda image: by_product(image, w, out, padding, spread, dilation), x)
     each = jnp.matmul(jnp.broadcast_to(rows, (n, *rows.shape)), x.reshape(n, c, -1))
     each = each.reshape(n, o, *kernel, *space)

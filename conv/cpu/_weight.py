@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import chunk_of, over_batch
-from ._layout import MEGABYTE, Pairs, at_tap, columns, pad_space
+from ._choose import LIMITS
+from ._layout import Pairs, at_tap, columns, pad_space
 from ._volume import depth_slices
 
 
@@ -25,7 +26,7 @@ def pointwise_weight(
         each = lax.dot_general(left, right, (((3,), (3,)), ((0, 1), (0, 1))))
         return each.sum(0).reshape(o, -1)
     size = n * o * c * jnp.dtype(x.dtype).itemsize
-    if length >= 1024 and size <= 24 * MEGABYTE:
+    if length >= LIMITS.pointwise_weight_length and size <= LIMITS.pointwise_weight_bytes:
         each = lax.dot_general(
             g.reshape(n, o, length), x.reshape(n, c, length), (((2,), (2,)), ((0,), (0,)))
         )
@@ -78,19 +79,19 @@ def chunked_weight(
     padding: Pairs,
     dilation: Sequence[int],
 ) -> jax.Array:
-    """Go through the batch, or through strips of large images, in chunks of 8 MB of columns."""
+    """Go through the batch, or through strips of large images: some columns at a time."""
     n, o, *out = g.shape
     c = x.shape[1]
     taps = math.prod(kernel)
     size = c * taps * math.prod(out) * jnp.dtype(x.dtype).itemsize
     strips = 1
-    while size / strips > 12 * MEGABYTE and out[0] % (2 * strips) == 0:
+    while size / strips > LIMITS.strip_bytes and out[0] % (2 * strips) == 0:
         strips *= 2
     rows = out[0] // strips
     tall = (rows - 1) * stride[0] + dilation[0] * (kernel[0] - 1) + 1
-    chunk = chunk_of(n, size, 8 * MEGABYTE)
+    chunk = chunk_of(n, size, LIMITS.chunk_bytes)
     positions = rows * math.prod(out[1:]) * chunk
-    patches_first = positions >= 1000
+    patches_first = positions >= LIMITS.columns_left
 
     def product(images: jax.Array, gradients: jax.Array) -> jax.Array:
         here = gradients.shape[2:]
