@@ -13,7 +13,7 @@ class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
-    `stock_channels`, `elementwise_weights`, `block_chunk_bytes` and `product_bytes` on two of an
+    `stock_channels`, `elementwise_weights`, `group_chunk_bytes` and `product_bytes` on two of an
     AVX-512 EPYC. All are properties of caches and of XLA's kernels;
     `benchmarks/` times the layers that they were taken from.
     """
@@ -39,7 +39,6 @@ class Limits:
     block_channels: int = 16
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
-    block_weights: int = 32
     small_weight: int = 2**20
     # Shorter sums over positions do not fill a product for each image; longer ones in one product
     # lose more digits than PyTorch's.
@@ -51,7 +50,7 @@ class Limits:
     # forward and backward), pointwise weights above it go to one product of all images.
     chunk_bytes: int = 8 * MEGABYTE
     strip_bytes: int = 12 * MEGABYTE
-    block_chunk_bytes: int = 4 * MEGABYTE
+    group_chunk_bytes: int = 4 * MEGABYTE
     product_bytes: int = 24 * MEGABYTE
     pointwise_weight_bytes: int = 24 * MEGABYTE
     pointwise_weight_length: int = 1024
@@ -90,6 +89,7 @@ UNROLLED = {
     "elementwise_phases",
     "product",
     "blocks",
+    "product_a_group",
     "images",
     "chunks",
     "volume",
@@ -195,7 +195,7 @@ def _weight(p: Problem) -> Route:
             return Route("group_by_group", "long kernels: columns, one group after the other")
         if per_group * out_per_group <= LIMITS.elementwise_weights:
             return Route("elementwise", "a few channels a group: sums of products in one loop")
-        return Route("blocks", "products of blocks of groups, and their diagonals")
+        return Route("product_a_group", "groups: a product of columns for each, in a loop")
     if p.dims == 1 and plain and p.taps >= LIMITS.spectra_dense:
         return Route("spectra", "a long kernel is a product of spectra")
     if p.dims == 3:
@@ -215,10 +215,8 @@ def _weight(p: Problem) -> Route:
 
 def blocks_of(p: Problem) -> int:
     """Return how many groups are merged into a block."""
-    per_group, out_per_group = p.per_group
-    most = LIMITS.block_weights if p.role == "weight" else LIMITS.block_channels
     many = 1
-    while many * max(per_group, out_per_group) < most and p.groups % (2 * many) == 0:
+    while many * max(p.per_group) < LIMITS.block_channels and p.groups % (2 * many) == 0:
         many *= 2
     return many
 

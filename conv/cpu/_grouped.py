@@ -63,34 +63,34 @@ def elementwise_weight(
     return jnp.stack(sums, -1).sum(0).reshape(o, c // groups, *kernel)
 
 
-def blocked_weight(
+def product_weight(
     x: jax.Array,
     g: jax.Array,
     groups: int,
-    many: int,
     kernel: Sequence[int],
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
 ) -> jax.Array:
-    """Return the weight gradient by products of blocks of `many` groups, and their diagonals."""
+    """Return the weight gradient by a product of columns and gradients for each group.
+
+    Some images at a time. Columns stand on the left, where a product of few gradients is up to
+    twice as fast; blocks of groups would multiply the work to no gain.
+    """
     n, c = x.shape[:2]
     o, out = g.shape[1], g.shape[2:]
-    blocks, taps = groups // many, len(offsets(kernel, dilation))
-    size = jnp.dtype(x.dtype).itemsize * c * taps * g[0, 0].size
-    chunk = chunk_of(n, size, LIMITS.block_chunk_bytes)
+    rows = c // groups * len(offsets(kernel, dilation))
+    size = jnp.dtype(x.dtype).itemsize * groups * rows * g[0, 0].size
+    chunk = chunk_of(n, size, LIMITS.group_chunk_bytes)
 
     def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
         padded = pad_space(images, padding).swapaxes(0, 1)
         patches = columns(padded, kernel, out, stride, dilation, axis=1)
-        patches = patches.reshape(blocks, many * (c // groups) * taps, -1)
-        rows = gradients.swapaxes(0, 1).reshape(blocks, many * (o // groups), -1)
-        return lax.dot_general(rows, patches, (((2,), (2,)), ((0,), (0,))))
+        left = patches.reshape(groups, rows, -1)
+        right = gradients.swapaxes(0, 1).reshape(groups, o // groups, -1)
+        return lax.dot_general(left, right, (((2,), (2,)), ((0,), (0,))))
 
-    products = over_batch(step, x, g, chunk)
-    split = products.reshape(blocks, many, o // groups, many, c // groups, *kernel)
-    diagonal = jnp.diagonal(split, axis1=1, axis2=3)
-    return jnp.moveaxis(diagonal, -1, 1).reshape(o, c // groups, *kernel)
+    return over_batch(step, x, g, chunk).swapaxes(1, 2).reshape(o, c // groups, *kernel)
 
 
 def group_by_group(

@@ -129,8 +129,8 @@ def weight(p: Problem, method: str, x: jax.Array, g: jax.Array) -> jax.Array:
         return _depthwise.depthwise_weight(*arguments)
     if method == "elementwise":
         return _grouped.elementwise_weight(x, g, p.groups, *arguments[2:])
-    if method == "blocks":
-        return _grouped.blocked_weight(x, g, p.groups, blocks_of(p), *arguments[2:])
+    if method == "product_a_group":
+        return _grouped.product_weight(x, g, p.groups, *arguments[2:])
     if method == "group_by_group":
         return _grouped.group_by_group_weight(x, g, p.groups, *arguments[2:])
     if method == "spectra":
