@@ -10,10 +10,9 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
 PARALLEL = -n $(JOBS) --dist worksteal
-# The sweeps compile thousands of small programs, each run once: ten times as fast without
-# optimisation. `make test-long` compiles those of `make test` once more with XLA's defaults.
-QUICK  := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
-          --xla_cpu_parallel_codegen_split_count=1
+# Compile without optimisation: what the sweeps compile is run once (tests/conftest.py).
+# `make test-long` compiles the tests of `make test` once more with XLA's defaults.
+QUICK = CONVGRAD_QUICK=on
 
 .PHONY: lecture test test-long test-rule-off bench bench-quick lint format clean
 
@@ -22,16 +21,16 @@ lecture: $(VENV)/.lecture
 
 test: lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare
-	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
+	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
 test-long: lint test-rule-off
-	XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m long tests
+	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m long tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long" tests
 
 # The convolutions once more, as JAX itself lowers them on CPU.
 test-rule-off: $(VENV)/.test
-	CONVGRAD_RULE=off XLA_FLAGS="$(QUICK)" $(BIN)/python -m pytest $(PARALLEL) -m "not long" \
+	CONVGRAD_RULE=off $(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long" \
 	  tests/conv --ignore tests/conv/cpu
 
 bench: $(VENV)/.test

@@ -1,6 +1,8 @@
 """All tests run with 64-bit dtypes on, so that float64 is what it says; torch takes one thread.
 
-With CONVGRAD_RULE=off in the environment the convolutions take JAX's own CPU lowering.
+With CONVGRAD_RULE=off in the environment the convolutions take JAX's own CPU lowering. With
+CONVGRAD_QUICK=on XLA compiles without optimisation: the sweeps compile thousands of small programs
+that are run once each, which takes a tenth of the time so.
 """
 
 import os
@@ -8,10 +10,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import jax
+import jaxlib
 import pytest
 import torch
 
 import conv
+
+QUICK = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
+if jaxlib.__version__.startswith("0.10."):  # jaxlib 0.12 does not know it, and would abort
+    QUICK.append("--xla_cpu_use_fusion_emitters=false")
+if os.environ.get("CONVGRAD_QUICK") == "on":  # read when the first program is compiled
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK])
 
 jax.config.update("jax_enable_x64", True)
 torch.set_num_threads(1)
