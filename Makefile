@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
 PARALLEL = -n $(JOBS) --dist worksteal
-# Compile without optimisation: what the sweeps compile is run once (tests/conftest.py).
+# Compile without optimisation: what the sweeps compile is run once (tests/support/compiling.py).
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 

@@ -10,17 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import jax
-import jaxlib
 import pytest
 import torch
 
 import conv
+from tests.support.compiling import FAST, as_flags
 
-QUICK = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
-if jaxlib.__version__.startswith("0.10."):  # jaxlib 0.12 does not know it, and would abort
-    QUICK.append("--xla_cpu_use_fusion_emitters=false")
 if os.environ.get("CONVGRAD_QUICK") == "on":  # read when the first program is compiled
-    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK])
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {as_flags(FAST)}"
 
 jax.config.update("jax_enable_x64", True)
 torch.set_num_threads(1)

@@ -17,7 +17,7 @@ from torch.autograd.functional import jacobian
 import conv
 from tests.support.agree import draw, to_torch
 from tests.support.arguments import numbers
-from tests.support.outcomes import FAST
+from tests.support.compiling import FAST
 
 # Sums of at most some hundred products of numbers about 1, in another order than the other side's.
 EXACT = 1e-12

@@ -9,6 +9,7 @@ import torch
 
 from tests.support.agree import draw, dtype_name, is_inexact, to_torch
 from tests.support.calls import Call
+from tests.support.compiling import FAST
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,6 @@ def their_outcome(call: Call, wide: bool = False) -> Outcome | None:
     except RuntimeError:
         return Outcome(results, None)
     return Outcome(results, dict(zip(tracked, found, strict=True)))
-
-
-# Compiling takes most of the time, and each program runs once: no optimisation. The other suites
-# compile with XLA's defaults.
-FAST = {
-    "xla_backend_optimization_level": 0,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
 
 
 class Refused(Exception):
