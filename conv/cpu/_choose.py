@@ -13,8 +13,8 @@ class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
-    `stock_channels`, `elementwise_weights`, `group_chunk_bytes` and `product_bytes` on two of an
-    AVX-512 EPYC. All are properties of caches and of XLA's kernels;
+    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes` and
+    `product_bytes` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
     `benchmarks/` times the layers that they were taken from.
     """
 
@@ -33,6 +33,8 @@ class Limits:
     few_channels: int = 32
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
+    # Dense: from so many input channels Eigen's kernel is faster than YNNPACK's, and more exact.
+    eigen_channels: int = 48
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
     elementwise_products: int = 36
     elementwise_phases: int = 10

@@ -1,8 +1,8 @@
 """Dense convolutions through XLA's own kernels, in the layout that these are fast in.
 
 XLA's CPU knows two: YNNPACK's, which takes over two-dimensional convolutions, and Eigen's, which is
-faster with few channels. YNNPACK declines where the output has more rows than the input: so rows of
-zeros below, which cost next to nothing, choose Eigen.
+faster and more exact but with a few channels. YNNPACK declines where the output has more rows than
+the input: so rows of zeros below, which cost next to nothing, choose Eigen.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._choose import LIMITS
 from ._layout import Pairs, channels_first, channels_last, crop_space
 
 
@@ -34,8 +35,8 @@ def convolve_last(
         (n + sum(p) - d * (k - 1) - 1) // s + 1
         for n, p, d, k, s in zip(space, pairs, dilation, kernel, stride, strict=True)
     ]
-    extra = 0
-    if dims == 2 and set(stride) == {1} and out[0] <= space[0]:
+    extra, many = 0, x.shape[-1] >= LIMITS.eigen_channels
+    if many and dims == 2 and set(stride) == {1} and out[0] <= space[0]:
         extra = space[0] + 1 - out[0]
         pairs[0] = (pairs[0][0], pairs[0][1] + extra)
     names = "DHW"[-dims:]
