@@ -39,6 +39,13 @@ class Limits:
     elementwise_products: int = 36
     elementwise_phases: int = 10
     block_channels: int = 16
+    # Grouped, by columns with the batch innermost: steps of up to 8 images (16 take up to 1.5 times
+    # as long, 4 as long, 2 up to 2.2 times) and 4 MB (2 MB take 1.2 to 1.6 times as long), or of
+    # one group up to 8 MB.
+    innermost_images: int = 8
+    innermost_few: int = 4
+    innermost_bytes: int = 8 * MEGABYTE
+    innermost_loop_bytes: int = 4 * MEGABYTE
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
     small_weight: int = 2**20
@@ -90,6 +97,7 @@ UNROLLED = {
     "elementwise",
     "elementwise_phases",
     "product",
+    "by_groups",
     "blocks",
     "product_a_group",
     "images",
@@ -124,6 +132,8 @@ def _forward(p: Problem) -> Route:
             if plain and per_group >= LIMITS.stock_channels:
                 return Route("stock", "long kernels over many channels a group: XLA's own is ahead")
             return Route("group_by_group", "long kernels: columns, one group after the other")
+        if innermost_step(p):
+            return Route("by_groups", "columns with the batch innermost, some groups at a time")
         return Route("blocks", "groups merged to blocks, each a dense convolution")
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
         return Route("patchify", "windows that tile the input are channels")
@@ -213,6 +223,22 @@ def _weight(p: Problem) -> Route:
     if size <= LIMITS.weight_columns_bytes:
         return Route("columns", "one product of all columns")
     return Route("chunks", "products of columns, some images at a time")
+
+
+def innermost_step(p: Problem) -> tuple[int, int] | None:
+    """Return how many images and groups have their columns written out together, batch innermost.
+
+    None where the columns of one group, and of enough images to copy in runs, are too large.
+    """
+    per_group, _ = p.per_group
+    size = per_group * p.taps * p.length * itemsize(p)
+    parts = [d for d in range(1, LIMITS.innermost_images + 1) if p.batch % d == 0]
+    fitting = [d for d in parts if d * size <= LIMITS.innermost_bytes]
+    images = max(fitting, default=0)
+    if images < min(LIMITS.innermost_few, parts[-1]):
+        return None
+    most = max(1, LIMITS.innermost_loop_bytes // (images * size))
+    return images, max(d for d in range(1, most + 1) if p.groups % d == 0)
 
 
 def blocks_of(p: Problem) -> int:

@@ -1,15 +1,17 @@
 """Methods by name: what `_choose` names is computed here."""
 
 from dataclasses import replace
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
-from ._choose import block_of, blocks_of, choose
+from ._choose import block_of, blocks_of, choose, innermost_step
 from ._columns import by_columns
 from ._direct import direct
+from ._innermost import by_groups
 from ._layout import crop_space, cropped_away, pad_space
 from ._problem import Problem
 
@@ -47,6 +49,9 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return jnp.moveaxis(y, -1, 1)
     if method == "elementwise":
         return _grouped.elementwise(x, w, p.groups, p.out, p.padding, p.dilation)
+    if method == "by_groups":
+        step = cast("tuple[int, int]", innermost_step(p))
+        return by_groups(x, w, p.out, p.stride, p.padding, p.dilation, step)
     if method == "blocks":
         return in_blocks(p, x, w)
     if method == "group_by_group":
