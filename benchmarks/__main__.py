@@ -22,6 +22,7 @@ from ._plot import plot
 from ._programs import races
 from ._report import race_targets, show, show_races, show_targets, targets
 from ._sides import NAMES
+from ._threads import can_pin, teams
 
 
 def versions() -> dict[str, str]:
@@ -31,6 +32,7 @@ def versions() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "torch threads": str(torch.get_num_threads()),
+        "threads pinned": "yes" if can_pin() else "no",
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -57,11 +59,13 @@ def main() -> int:
     parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
     parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--rounds", type=int, default=31, help="times each side is called (31)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="limit a layer and mode (5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="limit a layer and mode (2)")
     parser.add_argument("--out", type=Path, help="folder for results.json and ratios.png")
     options = parser.parse_args()
     if jax.default_backend() != "cpu":
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
+    if can_pin():
+        teams()
     layers = load()
     names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
     unknown = set(names) - {layer.name for layer in layers}

@@ -1,10 +1,12 @@
-"""Turn-by-turn timing: every round calls each side once, in another order."""
+"""Turn-by-turn timing: every round calls each side once, in another order, on pinned threads."""
 
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from ._threads import pinned
 
 # PyTorch's idle threads spin for some milliseconds after a call and would take a core from the next
 # side; every side waits as long, so that none has the advantage of a warmer machine.
@@ -23,15 +25,16 @@ def turns(
     shuffle = random.Random(0)
     warm = {name: _timed(calls[name]) for name in order}
     times = {name: [t] if t > 1000 * seconds else [] for name, t in warm.items()}
-    for _ in range(rounds):
-        shuffle.shuffle(order)
-        for name in order:
-            taken = times[name]
-            spent = sum(taken) / 1000
-            if spent > seconds or (len(taken) >= 3 and spent > seconds / len(order)):
-                continue
-            time.sleep(PAUSE)
-            taken.append(_timed(calls[name]))
+    with pinned():
+        for _ in range(rounds):
+            shuffle.shuffle(order)
+            for name in order:
+                taken = times[name]
+                spent = sum(taken) / 1000
+                if spent > seconds or (len(taken) >= 3 and spent > seconds / len(order)):
+                    continue
+                time.sleep(PAUSE)
+                taken.append(_timed(calls[name]))
     return times
 
 
