@@ -13,8 +13,8 @@ class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
-    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes` and
-    `product_bytes` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
+    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`
+    and `innermost_*` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
     `benchmarks/` times the layers that they were taken from.
     """
 
@@ -132,7 +132,7 @@ def _forward(p: Problem) -> Route:
             if plain and per_group >= LIMITS.stock_channels:
                 return Route("stock", "long kernels over many channels a group: XLA's own is ahead")
             return Route("group_by_group", "long kernels: columns, one group after the other")
-        if innermost_step(p):
+        if all(innermost_step(p)):
             return Route("by_groups", "columns with the batch innermost, some groups at a time")
         return Route("blocks", "groups merged to blocks, each a dense convolution")
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
@@ -225,20 +225,23 @@ def _weight(p: Problem) -> Route:
     return Route("chunks", "products of columns, some images at a time")
 
 
-def innermost_step(p: Problem) -> tuple[int, int] | None:
+def innermost_step(p: Problem) -> tuple[int, int]:
     """Return how many images and groups have their columns written out together, batch innermost.
 
-    None where the columns of one group, and of enough images to copy in runs, are too large.
+    (0, 0) where the columns of one group, and of enough images to copy in runs, are too large.
     """
     per_group, _ = p.per_group
     size = per_group * p.taps * p.length * itemsize(p)
-    parts = [d for d in range(1, LIMITS.innermost_images + 1) if p.batch % d == 0]
-    fitting = [d for d in parts if d * size <= LIMITS.innermost_bytes]
-    images = max(fitting, default=0)
-    if images < min(LIMITS.innermost_few, parts[-1]):
-        return None
-    most = max(1, LIMITS.innermost_loop_bytes // (images * size))
-    return images, max(d for d in range(1, most + 1) if p.groups % d == 0)
+    fitting = min(LIMITS.innermost_images, LIMITS.innermost_bytes // size)
+    images = _divisor(p.batch, fitting)
+    if images < min(LIMITS.innermost_few, _divisor(p.batch, LIMITS.innermost_images)):
+        return 0, 0
+    return images, _divisor(p.groups, max(1, LIMITS.innermost_loop_bytes // (images * size)))
+
+
+def _divisor(n: int, most: int) -> int:
+    """Return the largest divisor of n up to `most`, 0 where that is below one."""
+    return max((d for d in range(1, min(n, most) + 1) if n % d == 0), default=0)
 
 
 def blocks_of(p: Problem) -> int:

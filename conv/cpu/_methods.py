@@ -1,14 +1,13 @@
 """Methods by name: what `_choose` names is computed here."""
 
 from dataclasses import replace
-from typing import cast
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
-from ._choose import block_of, blocks_of, choose, innermost_step
+from ._choose import block_of, blocks_of, choose
 from ._columns import by_columns
 from ._direct import direct
 from ._innermost import by_groups
@@ -50,8 +49,7 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
     if method == "elementwise":
         return _grouped.elementwise(x, w, p.groups, p.out, p.padding, p.dilation)
     if method == "by_groups":
-        step = cast("tuple[int, int]", innermost_step(p))
-        return by_groups(x, w, p.out, p.stride, p.padding, p.dilation, step)
+        return by_groups(p, x, w)
     if method == "blocks":
         return in_blocks(p, x, w)
     if method == "group_by_group":
