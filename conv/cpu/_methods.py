@@ -114,8 +114,10 @@ def transposed(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array
         # Zeros behind the kernel make whole strides of it.
         over = [-k % s for k, s in zip(p.kernel, p.spread, strict=True)]
         whole = pad_space(w, [(0, more) for more in over])
-        pairs = [(low, high + m) for (low, high), m in zip(p.padding, over, strict=True)]
-        return _transposed.as_one(x, whole, p.out, pairs, p.spread)
+        pairs = tuple((low, high + m) for (low, high), m in zip(p.padding, over, strict=True))
+        return _transposed.as_one(replace(p, kernel=whole.shape[2:], padding=pairs), x, whole)
+    if method == "phases_by_groups":
+        return _transposed.as_one_by_groups(p, x, w)
     return _transposed.by_phases(x, w, p.out, p.padding, p.spread, p.dilation)
 
 

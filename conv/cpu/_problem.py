@@ -14,7 +14,7 @@ the roles change: x (N, C, *space) and g (N, O, *out) are given, w (O, C / group
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -77,6 +77,38 @@ class Problem:
     def unpadded(self) -> bool:
         """Whether nothing is padded or cropped."""
         return all(pair == (0, 0) for pair in self.padding)
+
+    def phased(self) -> tuple["Problem", tuple[int, ...]]:
+        """Return all phases of a transposed convolution as one plain one, of more channels.
+
+        For kernels of whole strides. Its output channels are (O, *spread) or (*spread, O). Its
+        output begins some places early, which are returned too: so that all phases look alike.
+        """
+        early = tuple(
+            (s - 1 - low) % s for (low, _), s in zip(self.padding, self.spread, strict=True)
+        )
+        widths = tuple(k // s for k, s in zip(self.kernel, self.spread, strict=True))
+        counts = tuple(
+            -(-(m + e) // s) for m, e, s in zip(self.out, early, self.spread, strict=True)
+        )
+        offsets = [
+            (s - 1 - low - e) // s
+            for (low, _), s, e in zip(self.padding, self.spread, early, strict=True)
+        ]
+        pairs = tuple(
+            (-offset, count - size + offset + width - 1)
+            for offset, count, size, width in zip(offsets, counts, self.space, widths, strict=True)
+        )
+        plain = replace(
+            self,
+            role="forward",
+            out_channels=self.out_channels * math.prod(self.spread),
+            kernel=widths,
+            out=counts,
+            padding=pairs,
+            spread=(1,) * self.dims,
+        )
+        return plain, early
 
 
 @dataclass(frozen=True)

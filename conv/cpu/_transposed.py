@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from ._batch import image_by_image
 from ._choose import LIMITS
 from ._direct import convolve_last, kernel_last
+from ._innermost import by_groups
 from ._layout import (
     Pairs,
     channels_first,
@@ -25,6 +26,7 @@ from ._layout import (
     total,
     trim,
 )
+from ._problem import Problem
 
 
 def phase_taps(kernel: int, low: int, spread: int, dilation: int) -> list[tuple[range, int, int]]:
@@ -86,41 +88,46 @@ def plain(x: jax.Array, w: jax.Array, padding: Pairs, dilation: Sequence[int]) -
     return convolve_last(x, w, (1,) * dims, padding, dilation)
 
 
-def as_one(
-    x: jax.Array,
-    w: jax.Array,
-    out: Sequence[int],
-    padding: Pairs,
-    spread: Sequence[int],
-) -> jax.Array:
-    """Convolve all phases at once, as further output channels: for a kernel of whole strides.
-
-    The output begins some places early, so that every phase looks at the same input elements.
-    """
-    n, o, c = x.shape[0], *w.shape[:2]
-    dims, kernel = len(out), w.shape[2:]
-    early = [(s - 1 - low) % s for (low, _), s in zip(padding, spread, strict=True)]
-    widths = [k // s for k, s in zip(kernel, spread, strict=True)]
-    split = w.reshape(o, c, *(m for pair in zip(widths, spread, strict=True) for m in pair))
-    # Phase r takes tap s - 1 - r of each stride.
-    split = jnp.flip(split, range(3, 3 + 2 * dims, 2))
+def as_one(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve all phases at once, as further output channels: for a kernel of whole strides."""
+    q, early = p.phased()
+    n, o, dims = p.batch, p.out_channels, p.dims
+    if cropped_away(q.space, q.padding):
+        return jnp.zeros((n, o, *p.out), x.dtype)
     order = [*range(2, 2 + 2 * dims, 2), 1, *range(3, 3 + 2 * dims, 2), 0]
-    merged = split.transpose(order).reshape(*widths, c, math.prod(spread) * o)
-    counts = [-(-(m + e) // s) for m, e, s in zip(out, early, spread, strict=True)]
-    pairs = []
-    for (low, _), s, e, width, count, size in zip(
-        padding, spread, early, widths, counts, x.shape[2:], strict=True
-    ):
-        offset = (s - 1 - low - e) // s
-        pairs.append((-offset, count - size + offset + width - 1))
-    if cropped_away(x.shape[2:], pairs):
-        return jnp.zeros((n, o, *out), x.dtype)
-    cropped, rest = crop_space(x, pairs)
-    y = plain(channels_last(cropped), merged, rest, (1,) * dims)
-    y = y.reshape(n, *counts, *spread, o)
+    kernel = _strides(w, p.spread).transpose(order).reshape(*q.kernel, p.in_channels, -1)
+    cropped, rest = crop_space(x, q.padding)
+    y = plain(channels_last(cropped), kernel, rest, q.dilation)
+    y = y.reshape(n, *q.out, *p.spread, o)
     order = [0, 1 + 2 * dims, *(m for i in range(dims) for m in (1 + i, 1 + dims + i))]
-    y = y.transpose(order).reshape(n, o, *(m * s for m, s in zip(counts, spread, strict=True)))
-    return trim(y, out, 2, early)
+    return _joined(p, y.transpose(order), early)
+
+
+def as_one_by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Do the same to each group, by columns with the batch innermost."""
+    q, early = p.phased()
+    dims = p.dims
+    if cropped_away(q.space, q.padding):
+        return jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
+    order = [0, *range(3, 3 + 2 * dims, 2), 1, *range(2, 2 + 2 * dims, 2)]
+    kernel = _strides(w, p.spread).transpose(order)
+    y = by_groups(q, x, kernel.reshape(q.out_channels, -1, *q.kernel))
+    y = y.reshape(p.batch, p.out_channels, *p.spread, *q.out)
+    order = [0, 1, *(m for i in range(dims) for m in (2 + dims + i, 2 + i))]
+    return _joined(p, y.transpose(order), early)
+
+
+def _strides(w: jax.Array, spread: Sequence[int]) -> jax.Array:
+    """Split a kernel to (O, C, width, phase, width, phase...): phase r takes tap s - 1 - r."""
+    pairs = (m for k, s in zip(w.shape[2:], spread, strict=True) for m in (k // s, s))
+    split = w.reshape(*w.shape[:2], *pairs)
+    return jnp.flip(split, range(3, split.ndim, 2))
+
+
+def _joined(p: Problem, y: jax.Array, early: Sequence[int]) -> jax.Array:
+    """Put (N, O, count, phase, count, phase...) together: (N, O, *out)."""
+    space = [m * s for m, s in zip(y.shape[2::2], y.shape[3::2], strict=True)]
+    return trim(y.reshape(p.batch, p.out_channels, *space), p.out, 2, early)
 
 
 def by_product(
