@@ -97,7 +97,8 @@ def conv1d(
         d(k-1) is odd, the right side gets one more).
       dilation: distance between the kernel's elements, in samples.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`.
+      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
+        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -152,7 +153,8 @@ def conv2d(
         'same' keeps H and W (stride 1 only; where d(k-1) is odd, the high side gets one more).
       dilation: distance between the kernel's elements, in pixels: an int or a pair.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`.
+      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
+        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -204,7 +206,8 @@ def conv3d(
         keeps the size (stride 1 only; where d(k-1) is odd, the high side gets one more).
       dilation: distance between the kernel's elements, in voxels.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`.
+      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
+        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from ._problem import Problem
+from ._problem import TILE, Problem
 
 MEGABYTE = 2**20
 
@@ -35,6 +35,22 @@ class Limits:
     operations: int = 200
     # Dense: from so many input channels Eigen's kernel is faster than YNNPACK's, and more exact.
     eigen_channels: int = 48
+    # Winograd's tiles: from so many channels (16 take 0.95 to 1.05 of a direct convolution's speed,
+    # 24 to 256 take 1.1 to 1.9), and rows, of which at most a quarter more may be computed; forward
+    # up to 24 rows only with so many weights a tap (64 x 64: 0.9 to 1.0). 768 products a sum leave
+    # errors of up to 3.4 times PyTorch's, and matrices of up to 1000 positions half of wider ones'.
+    tile_channels: int = 24
+    tile_rows: int = 8
+    tile_waste: float = 1.25
+    # Positions of all images: fewer do not repay the kernel's transform, forward or backward (64
+    # positions take 0.95 to 1.2 of a direct convolution's speed, 128 take 1.4; weight gradients of
+    # up to 256 positions 0.6 to 0.9 of columns').
+    tile_outputs: int = 128
+    tile_weight_outputs: int = 400
+    tile_few_rows: int = 24
+    tile_few_weights: int = 8192
+    tile_products: int = 768
+    tile_positions: int = 1000
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
     elementwise_products: int = 36
     elementwise_phases: int = 10
@@ -108,7 +124,27 @@ UNROLLED = {
     "chunks",
     "volume",
     "exchanged",
+    "winograd",
 }
+
+
+def _tiled(p: Problem) -> bool:
+    """Whether Winograd's tiles are faster, and exact enough."""
+    axis = winograd_axis(p)
+    if axis < 0 or p.groups > 1 or not p.unit_stride or p.exact or p.channels_last:
+        return False
+    rows, few = p.out[axis], p.in_channels * p.out_channels < LIMITS.tile_few_weights
+    if p.role == "forward" and few and rows <= LIMITS.tile_few_rows:
+        return False
+    least = LIMITS.tile_weight_outputs if p.role == "weight" else LIMITS.tile_outputs
+    return (
+        p.batch * p.length >= least
+        and min(p.in_channels, p.out_channels) >= LIMITS.tile_channels
+        and rows >= LIMITS.tile_rows
+        and -rows // TILE * -TILE <= LIMITS.tile_waste * rows
+        and p.in_channels * p.taps // p.kernel[axis] <= LIMITS.tile_products
+        and p.length // rows <= LIMITS.tile_positions
+    )
 
 
 def _operations(p: Problem) -> int:
@@ -120,12 +156,12 @@ def _operations(p: Problem) -> int:
 
 def _forward(p: Problem) -> Route:
     per_group, _ = p.per_group
-    plain = p.unit_stride and p.unit_dilation
+    spectral = p.unit_stride and p.unit_dilation and not p.exact
     if p.taps == 1 and p.unpadded:
         return Route("pointwise", "a kernel of one element is a matrix product")
     if p.groups > 1:
         if per_group == 1:
-            if p.dims == 1 and plain and p.taps >= LIMITS.spectra_depthwise:
+            if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_depthwise:
                 return Route("spectra", "a long kernel is a product of spectra")
             if p.channels_last and p.in_channels == p.out_channels:
                 return Route("depthwise_last", "the same, with the channels where they are: last")
@@ -133,7 +169,7 @@ def _forward(p: Problem) -> Route:
         if per_group * p.taps <= LIMITS.elementwise_products and p.unit_stride:
             return Route("elementwise", "a few channels a group: shifted products in one loop")
         if p.dims == 1 and p.taps > LIMITS.long_kernel:
-            if plain and per_group >= LIMITS.stock_channels:
+            if p.unit_stride and p.unit_dilation and per_group >= LIMITS.stock_channels:
                 return Route("stock", "long kernels over many channels a group: XLA's own is ahead")
             return Route("group_by_group", "long kernels: columns, one group after the other")
         if all(innermost_step(p)):
@@ -141,8 +177,10 @@ def _forward(p: Problem) -> Route:
         return Route("blocks", "groups merged to blocks, each a dense convolution")
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
         return Route("patchify", "windows that tile the input are channels")
-    if p.dims == 1 and plain and p.taps >= LIMITS.spectra_dense:
+    if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_dense:
         return Route("spectra", "a long kernel is a product of spectra")
+    if _tiled(p):
+        return Route("winograd", "kernels of three rows: half the products, by tiles of four rows")
     if p.dims == 3:
         if p.kernel[0] > 1 and p.stride[0] == 1 and p.out_channels <= 64:
             return Route("depth_sums", "each slice by every depth of the kernel, in two dimensions")
@@ -203,12 +241,12 @@ def _weight(p: Problem) -> Route:
             )
         return Route("stock", "strides on both sides have no method")
     per_group, out_per_group = p.per_group
-    plain = p.unit_stride and p.unit_dilation
+    spectral = p.unit_stride and p.unit_dilation and not p.exact
     if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
         return Route("pointwise", "a kernel of one element is a matrix product")
     if p.groups > 1:
         if per_group == 1:
-            if p.dims == 1 and plain and p.taps >= LIMITS.spectra_depthwise:
+            if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_depthwise:
                 return Route("spectra", "a long kernel is a product of spectra")
             return Route("depthwise", "one channel a group: sums of products in one loop")
         if p.dims == 1 and p.taps > LIMITS.long_kernel:
@@ -216,8 +254,10 @@ def _weight(p: Problem) -> Route:
         if per_group * out_per_group <= LIMITS.elementwise_weights:
             return Route("elementwise", "a few channels a group: sums of products in one loop")
         return Route("product_a_group", "groups: a product of columns for each, in a loop")
-    if p.dims == 1 and plain and p.taps >= LIMITS.spectra_dense:
+    if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_dense:
         return Route("spectra", "a long kernel is a product of spectra")
+    if _tiled(p):
+        return Route("winograd", "kernels of three rows: half the products, by tiles of four rows")
     if p.dims == 3:
         return Route("volume", "depth becomes batch and channels of two dimensions")
     size = p.batch * p.in_channels * p.taps * p.length * itemsize(p)
@@ -250,6 +290,25 @@ def innermost_step(p: Problem) -> tuple[int, int]:
 def _divisor(n: int, most: int) -> int:
     """Return the largest divisor of n up to `most`, 0 where that is below one."""
     return max((d for d in range(1, min(n, most) + 1) if n % d == 0), default=0)
+
+
+def winograd_axis(p: Problem) -> int:
+    """Return the axis along which Winograd's tiles lie, -1 where there is none.
+
+    Not the last one: there the rows of a tile would be single elements.
+    """
+    found = (d for d in range(p.dims - 1) if p.kernel[d] == 3 and p.dilation[d] == 1)
+    return next(found, -1)
+
+
+def winograd_step(p: Problem) -> tuple[int, int, int]:
+    """Return how many images are taken together, how many tiles, and in how many strips."""
+    axis = winograd_axis(p)
+    tiles = -(-p.out[axis] // TILE)
+    across = p.length // p.out[axis]
+    strips = -(-tiles // max(1, LIMITS.tile_positions // across))
+    images = _divisor(p.batch, max(1, LIMITS.tile_positions // (tiles * across)))
+    return images, -(-tiles // strips), strips
 
 
 def blocks_of(p: Problem) -> int:

@@ -13,6 +13,7 @@ from ._direct import direct
 from ._innermost import by_groups
 from ._layout import crop_space, cropped_away, pad_space
 from ._problem import Problem
+from ._winograd import by_tiles, weight_by_tiles
 
 
 def solve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -55,6 +56,8 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
     if method == "group_by_group":
         arguments = (p.groups, p.out, p.stride, p.padding, p.dilation)
         return _grouped.group_by_group(x, w, *arguments)
+    if method == "winograd":
+        return by_tiles(p, x, w)
     if method == "spectra":
         return _fourier.by_spectra(x, w, p.groups, p.out[0], p.padding[0])
     if method == "depth_sums":
@@ -126,6 +129,8 @@ def weight(p: Problem, method: str, x: jax.Array, g: jax.Array) -> jax.Array:
     if method == "exchanged":
         return exchanged(p, x, g)
     x, padding = crop_space(x, p.padding)
+    if method == "winograd":
+        return weight_by_tiles(replace(p, padding=padding, space=x.shape[2:]), x, g)
     arguments = (x, g, p.kernel, p.stride, padding, p.dilation)
     if method == "pointwise":
         flat = _weight.pointwise_weight(x, g, p.stride, p.groups)

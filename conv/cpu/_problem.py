@@ -23,6 +23,9 @@ from jax import lax
 
 Pairs = tuple[tuple[int, int], ...]
 
+# Output rows of a tile of Winograd's method.
+TILE = 4
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -42,6 +45,7 @@ class Problem:
     dilation: tuple[int, ...]
     dtype: str
     channels_last: bool = False  # whether x comes, and y goes, with its channels innermost
+    exact: bool = False  # whether precision=HIGHEST asks for plain sums of products
 
     @property
     def dims(self) -> int:
@@ -172,6 +176,9 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
         return None
     pairs = _used(pairs, reach, out, kernel, stride, dilation)
     features, batches = params["feature_group_count"], params["batch_group_count"]
+    precision = params.get("precision")
+    both = precision if isinstance(precision, tuple) else (precision,)
+    exact = lax.Precision.HIGHEST in both
     whole = tuple(range(2, dims + 2))
     # Of two ways to see a dense convolution, the one that unrolls fewer positions.
     weight = batches > 1 or (features == 1 and math.prod(kernel) > math.prod(out))
@@ -191,6 +198,7 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
             dilation=dilation,
             dtype=lhs.dtype.name,
             channels_last=lhs_spec[1] == out_spec[1] == dims + 1,
+            exact=exact,
         )
         return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))
     # The output is the kernel that is wanted; stride and dilation change places.
@@ -208,6 +216,7 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
         spread=spread,
         dilation=stride,
         dtype=lhs.dtype.name,
+        exact=exact,
     )
     swap = (1, 0, *whole)
     first = tuple(lhs_spec[i] for i in swap)

@@ -1,0 +1,164 @@
+"""Winograd's minimal filtering along one axis: 6 products where a kernel of 3 rows takes 12.
+
+Four rows of the output need six of the input, d, and three of the kernel, g:
+
+    y = A ((G g) * (B d)),
+
+with A, G and B below. Along the other axes the kernel's elements stay as they are, as columns:
+rows are added up whole, so no element leaves its place within a row, and a product of half the
+work is left. In two dimensions (tiles of 4 x 4) it would be a quarter, but the error ten times as
+large and the transforms scattered.
+
+Reference: A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, CVPR 2016.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ._choose import winograd_axis, winograd_step
+from ._layout import beside, columns, total
+from ._problem import TILE, Problem
+
+# The polynomials are evaluated here, and at infinity. 0, 1, -1, 2, -2 lose twice as many digits.
+POINTS = (0.0, 0.625, -0.625, 1.5, -1.5)
+SIZE = len(POINTS) + 1
+TAPS = SIZE - TILE + 1
+
+
+def _transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return A (tile, size), G (size, taps) and B (size, size), by Toom and Cook.
+
+    The correlation of d and g is the transpose of a product of two polynomials: A and G evaluate,
+    B interpolates, divided up so that G holds the denominators.
+    """
+    output, kernel, data = (np.zeros(s) for s in ((TILE, SIZE), (SIZE, TAPS), (SIZE, SIZE)))
+    for j, point in enumerate(POINTS):
+        others = [other for other in POINTS if other != point]
+        output[:, j] = [point**i for i in range(TILE)]
+        kernel[j] = [point**i / np.prod(point - np.array(others)) for i in range(TAPS)]
+        data[j, :-1] = np.poly(others)[::-1]
+    output[-1, -1] = kernel[-1, -1] = 1
+    data[-1] = np.poly(POINTS)[::-1]
+    return output, kernel, data
+
+
+OUTPUT, KERNEL, DATA = _transforms()
+
+
+def _mixed(factors: np.ndarray, parts: Sequence[jax.Array]) -> jax.Array:
+    """Add up the parts that have a factor."""
+    return total(
+        [
+            part if f == 1 else part * np.asarray(f, part.dtype)
+            for f, part in zip(factors, parts, strict=True)
+            if f
+        ]
+    )
+
+
+def _every(x: jax.Array, axis: int, first: int, count: int) -> jax.Array:
+    """Take `count` rows, one of each tile."""
+    return lax.slice_in_dim(x, first, first + TILE * (count - 1) + 1, TILE, axis)
+
+
+def _columns(p: Problem, strip: jax.Array, axis: int, tiles: int) -> jax.Array:
+    """Turn padded input (N, C, *space) into (size, C taps, positions), taps of the other axes."""
+    rows = strip.swapaxes(0, 1)
+    parts = [_every(rows, 2 + axis, j, tiles) for j in range(SIZE)]
+    kernel, out = (_instead(of, axis, n) for of, n in ((p.kernel, 1), (p.out, tiles)))
+    ones = (1,) * p.dims
+    mixed = [
+        columns(_mixed(factors, parts), kernel, out, ones, p.dilation, axis=1) for factors in DATA
+    ]
+    return jnp.stack(mixed).reshape(SIZE, rows.shape[0] * p.taps // TAPS, -1)
+
+
+def _instead(sizes: tuple[int, ...], axis: int, n: int) -> tuple[int, ...]:
+    return (*sizes[:axis], n, *sizes[axis + 1 :])
+
+
+def _padded(p: Problem, x: jax.Array, axis: int, rows: int) -> jax.Array:
+    """Pad some images, with as many rows as `rows` of the output need."""
+    low, _ = p.padding[axis]
+    high = max(0, rows + TAPS - 1 - low - p.space[axis])
+    pairs = [(low, high) if d == axis else pair for d, pair in enumerate(p.padding)]
+    return beside(x, pairs)
+
+
+def by_tiles(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve some images, or a strip of an image, after the other: (N, O, *out)."""
+    axis = winograd_axis(p)
+    images, tiles, strips = winograd_step(p)
+    along, rows, last = 2 + axis, TILE * tiles, p.out[axis]
+    parts = [lax.index_in_dim(w, i, along, keepdims=False) for i in range(TAPS)]
+    kernels = jnp.stack([_mixed(f, parts) for f in KERNEL]).reshape(SIZE, p.out_channels, -1)
+
+    def strip(padded: jax.Array, first: jax.Array | int) -> jax.Array:
+        data = lax.dynamic_slice_in_dim(padded, first, rows + TAPS - 1, along)
+        product = jnp.matmul(kernels, _columns(p, data, axis, tiles))
+        here = _instead(p.out, axis, tiles)
+        each = list(product.reshape(SIZE, p.out_channels, images, *here))
+        y = jnp.stack([_mixed(f, each) for f in OUTPUT], along + 1)
+        return y.reshape(p.out_channels, images, *_instead(p.out, axis, rows)).swapaxes(0, 1)
+
+    def step(k: jax.Array, y: jax.Array) -> jax.Array:
+        some = lax.dynamic_slice_in_dim(x, k * images, images)
+        starts = [k * images] + [jnp.zeros_like(k)] * (p.dims + 1)
+        if strips == 1:
+            found = strip(_padded(p, some, axis, rows), 0)
+            return lax.dynamic_update_slice(y, lax.slice_in_dim(found, 0, last, axis=along), starts)
+        padded = _padded(p, some, axis, last)
+
+        def add(i: jax.Array, y: jax.Array) -> jax.Array:
+            # The last strip begins where it ends with the image: it overlaps the one before.
+            starts[along] = jnp.minimum(i * rows, last - rows)
+            return lax.dynamic_update_slice(y, strip(padded, starts[along]), starts)
+
+        return lax.fori_loop(0, strips, add, y)
+
+    start = jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
+    return lax.fori_loop(0, p.batch // images, step, start)
+
+
+def weight_by_tiles(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Return the weight gradient (O, C, *kernel): the transpose, with the same columns.
+
+    The products of transformed gradients and columns are added up over tiles, images and strips,
+    and transformed once.
+    """
+    axis = winograd_axis(p)
+    images, tiles, strips = winograd_step(p)
+    along, rows = 2 + axis, TILE * tiles
+    whole = strips * rows
+
+    def strip(padded: jax.Array, gradients: jax.Array) -> jax.Array:
+        parts = [_every(gradients.swapaxes(0, 1), along, j, tiles) for j in range(TILE)]
+        mixed = jnp.stack([_mixed(f, parts) for f in OUTPUT.T])
+        lines = mixed.reshape(SIZE, p.out_channels, -1)
+        patches = _columns(p, padded, axis, tiles)
+        return lax.dot_general(lines, patches, (((2,), (2,)), ((0,), (0,))))
+
+    def step(k: jax.Array, sums: jax.Array) -> jax.Array:
+        some = (lax.dynamic_slice_in_dim(a, k * images, images) for a in (x, g))
+        padded = _padded(p, next(some), axis, whole)
+        missing = [(0, whole - m if d == axis else 0) for d, m in enumerate(p.out)]
+        gradients = beside(next(some), missing)
+        if strips == 1:
+            return sums + strip(padded, gradients)
+
+        def add(i: jax.Array, sums: jax.Array) -> jax.Array:
+            data = lax.dynamic_slice_in_dim(padded, i * rows, rows + TAPS - 1, along)
+            lines = lax.dynamic_slice_in_dim(gradients, i * rows, rows, along)
+            return sums + strip(data, lines)
+
+        return lax.fori_loop(0, strips, add, sums)
+
+    shape = (SIZE, p.out_channels, p.in_channels * p.taps // TAPS)
+    sums = lax.fori_loop(0, p.batch // images, step, jnp.zeros(shape, x.dtype))
+    rest = (p.in_channels, *p.kernel[:axis], *p.kernel[axis + 1 :])
+    parts = [_mixed(f, list(sums)).reshape(p.out_channels, *rest) for f in KERNEL.T]
+    return jnp.stack(parts, along)
