@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
+from ._apart import tap_by_tap, weight_tap_by_tap
 from ._choose import block_of, blocks_of, choose
 from ._columns import by_columns
 from ._direct import direct
@@ -58,6 +59,8 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return _grouped.group_by_group(x, w, *arguments)
     if method == "winograd":
         return by_tiles(p, x, w)
+    if method == "tap_by_tap":
+        return tap_by_tap(p, x, w)
     if method == "spectra":
         return _fourier.by_spectra(x, w, p.groups, p.out[0], p.padding[0])
     if method == "depth_sums":
@@ -129,8 +132,9 @@ def weight(p: Problem, method: str, x: jax.Array, g: jax.Array) -> jax.Array:
     if method == "exchanged":
         return exchanged(p, x, g)
     x, padding = crop_space(x, p.padding)
-    if method == "winograd":
-        return weight_by_tiles(replace(p, padding=padding, space=x.shape[2:]), x, g)
+    if method in ("winograd", "tap_by_tap"):
+        by = weight_by_tiles if method == "winograd" else weight_tap_by_tap
+        return by(replace(p, padding=padding, space=x.shape[2:]), x, g)
     arguments = (x, g, p.kernel, p.stride, padding, p.dilation)
     if method == "pointwise":
         flat = _weight.pointwise_weight(x, g, p.stride, p.groups)

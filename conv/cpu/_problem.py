@@ -115,6 +115,13 @@ class Problem:
         return plain, early
 
 
+def meets(p: Problem, axis: int, tap: int) -> tuple[int, int]:
+    """Return the range of outputs for which a kernel element meets the input, at stride 1."""
+    low, _ = p.padding[axis]
+    shift = tap * p.dilation[axis] - low
+    return max(0, -shift), min(p.out[axis], p.space[axis] - shift)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A problem, and how the primitive's operands become its arrays and its result theirs."""
