@@ -66,9 +66,9 @@ class Limits:
     innermost_few: int = 4
     innermost_bytes: int = 8 * MEGABYTE
     innermost_loop_bytes: int = 4 * MEGABYTE
-    # All phases of a transposed one so: below 16 channels a group (kernel 4, stride 2: 4 channels
-    # take 0.4 to 0.9 of blocks' time, 8 channels 0.6 to 1.0, 16 channels 1.2).
-    innermost_channels: int = 16
+    # All phases of a transposed one: steps of up to 8 images and 4 MB of columns and products (2 to
+    # 8 MB take the same time, 1 MB up to 1.2 times as long).
+    phases_bytes: int = 4 * MEGABYTE
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
     small_weight: int = 2**20
@@ -232,10 +232,10 @@ def _transposed(p: Problem) -> Route:
             )
         if per_group * p.taps <= LIMITS.elementwise_phases * math.prod(p.spread):
             return Route("elementwise_phases", "a few channels a group: shifted products by phase")
-        whole = all(k % s == 0 and k > s for k, s in zip(p.kernel, p.spread, strict=True))
-        few = max(p.per_group) < LIMITS.innermost_channels
-        if p.unit_dilation and whole and few and all(innermost_step(p.phased()[0])):
-            return Route("phases_by_groups", "whole strides: all phases, some groups at a time")
+        if p.unit_dilation and phases_step(p.whole_strides())[1]:
+            return Route(
+                "phases_by_groups", "all phases at once, by columns, some groups at a time"
+            )
         return Route("blocks", "groups merged to blocks, each dense")
     small = p.taps >= math.prod(p.spread) and p.out_channels * p.taps <= 3 * p.in_channels
     line = p.dims == 1 and p.spread[0] < p.kernel[0] < 2 * p.spread[0]
@@ -304,6 +304,18 @@ def innermost_step(p: Problem) -> tuple[int, int]:
     if images < min(LIMITS.innermost_few, _divisor(p.batch, LIMITS.innermost_images)):
         return 0, 0
     return images, _divisor(p.groups, max(1, LIMITS.innermost_loop_bytes // (images * size)))
+
+
+def phases_step(p: Problem) -> tuple[int, int]:
+    """Return how many images and groups of a transposed problem of whole strides go together.
+
+    The latter is 0 where one group is too much.
+    """
+    q, _ = p.phased()
+    per_group, out_per_group = q.per_group
+    size = (per_group * q.taps + out_per_group) * q.length * itemsize(p)
+    images = _divisor(p.batch, max(1, min(LIMITS.innermost_images, LIMITS.phases_bytes // size)))
+    return images, _divisor(p.groups, LIMITS.phases_bytes // (images * size))
 
 
 def _divisor(n: int, most: int) -> int:

@@ -116,14 +116,10 @@ def transposed(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array
         return in_blocks(p, x, w)
     if method == "product":
         return _transposed.by_product(x, w, p.out, p.padding, p.spread, p.dilation)
-    if method == "phases_as_one":
-        # Zeros behind the kernel make whole strides of it.
-        over = [-k % s for k, s in zip(p.kernel, p.spread, strict=True)]
-        whole = pad_space(w, [(0, more) for more in over])
-        pairs = tuple((low, high + m) for (low, high), m in zip(p.padding, over, strict=True))
-        return _transposed.as_one(replace(p, kernel=whole.shape[2:], padding=pairs), x, whole)
-    if method == "phases_by_groups":
-        return _transposed.as_one_by_groups(p, x, w)
+    if method in ("phases_as_one", "phases_by_groups"):
+        by = _transposed.as_one if method == "phases_as_one" else _transposed.as_one_by_groups
+        q = p.whole_strides()
+        return by(q, x, pad_space(w, [(0, m - k) for m, k in zip(q.kernel, p.kernel, strict=True)]))
     return _transposed.by_phases(x, w, p.out, p.padding, p.spread, p.dilation)
 
 

@@ -82,6 +82,15 @@ class Problem:
         """Whether nothing is padded or cropped."""
         return all(pair == (0, 0) for pair in self.padding)
 
+    def whole_strides(self) -> "Problem":
+        """Return the same transposed convolution, with zeros behind the kernel: whole strides."""
+        over = [-k % s for k, s in zip(self.kernel, self.spread, strict=True)]
+        return replace(
+            self,
+            kernel=tuple(k + m for k, m in zip(self.kernel, over, strict=True)),
+            padding=tuple((a, b + m) for (a, b), m in zip(self.padding, over, strict=True)),
+        )
+
     def phased(self) -> tuple["Problem", tuple[int, ...]]:
         """Return all phases of a transposed convolution as one plain one, of more channels.
 

@@ -10,15 +10,17 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from ._batch import image_by_image
-from ._choose import LIMITS
+from ._choose import LIMITS, phases_step
 from ._direct import convolve_last, kernel_last
-from ._innermost import by_groups
 from ._layout import (
     Pairs,
+    beside,
     channels_first,
     channels_last,
+    columns,
     crop_space,
     cropped_away,
     interleave,
@@ -100,21 +102,41 @@ def as_one(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     y = plain(channels_last(cropped), kernel, rest, q.dilation)
     y = y.reshape(n, *q.out, *p.spread, o)
     order = [0, 1 + 2 * dims, *(m for i in range(dims) for m in (1 + i, 1 + dims + i))]
-    return _joined(p, y.transpose(order), early)
+    return _joined(y.transpose(order), p.out, early)
 
 
 def as_one_by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
-    """Do the same to each group, by columns with the batch innermost."""
+    """Do the same to some groups and images after the other, by columns: (N, O, *out)."""
     q, early = p.phased()
     dims = p.dims
     if cropped_away(q.space, q.padding):
         return jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
+    images, together = phases_step(p)
+    per_group, out_per_group = (together * n for n in p.per_group)
     order = [0, *range(3, 3 + 2 * dims, 2), 1, *range(2, 2 + 2 * dims, 2)]
-    kernel = _strides(w, p.spread).transpose(order)
-    y = by_groups(q, x, kernel.reshape(q.out_channels, -1, *q.kernel))
-    y = y.reshape(p.batch, p.out_channels, *p.spread, *q.out)
-    order = [0, 1, *(m for i in range(dims) for m in (2 + dims + i, 2 + i))]
-    return _joined(p, y.transpose(order), early)
+    steps = p.groups // together
+    kernels = _strides(w, p.spread).transpose(order)
+    kernels = kernels.reshape(steps, together, q.out_channels // p.groups, -1)
+    x, rest = crop_space(x, q.padding)
+    order = [1 + dims, 0, *(m for i in range(dims) for m in (2 + dims + i, 1 + i))]
+    ones = (1,) * dims
+
+    def step(k: jax.Array, y: jax.Array) -> jax.Array:
+        image, part = k // steps * images, k % steps
+        none = [jnp.zeros_like(k)] * dims
+        size = (images, per_group, *x.shape[2:])
+        some = lax.dynamic_slice(x, [image, part * per_group, *none], size)
+        data = beside(some.swapaxes(0, 1), rest)
+        patches = columns(data, q.kernel, q.out, ones, ones, axis=1)
+        patches = patches.reshape(together, kernels.shape[3], -1)
+        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
+        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
+        each = product.reshape(out_per_group, *p.spread, images, *q.out).transpose(order)
+        found = _joined(each, p.out, early)
+        return lax.dynamic_update_slice(y, found, [image, part * out_per_group, *none])
+
+    start = jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
+    return lax.fori_loop(0, p.batch // images * steps, step, start)
 
 
 def _strides(w: jax.Array, spread: Sequence[int]) -> jax.Array:
@@ -124,10 +146,10 @@ def _strides(w: jax.Array, spread: Sequence[int]) -> jax.Array:
     return jnp.flip(split, range(3, split.ndim, 2))
 
 
-def _joined(p: Problem, y: jax.Array, early: Sequence[int]) -> jax.Array:
+def _joined(y: jax.Array, out: Sequence[int], early: Sequence[int]) -> jax.Array:
     """Put (N, O, count, phase, count, phase...) together: (N, O, *out)."""
     space = [m * s for m, s in zip(y.shape[2::2], y.shape[3::2], strict=True)]
-    return trim(y.reshape(p.batch, p.out_channels, *space), p.out, 2, early)
+    return trim(y.reshape(*y.shape[:2], *space), out, 2, early)
 
 
 def by_product(
