@@ -38,7 +38,8 @@ class Limits:
     # Winograd's tiles: from so many channels (16 take 0.95 to 1.05 of a direct convolution's speed,
     # 24 to 256 take 1.1 to 1.9), and rows, of which at most a quarter more may be computed; forward
     # up to 24 rows only with so many weights a tap (64 x 64: 0.9 to 1.0). 768 products a sum leave
-    # errors of up to 3.4 times PyTorch's, and matrices of up to 1000 positions half of wider ones'.
+    # errors of up to 3.4 times PyTorch's, in products whose width is no multiple of 32: for these
+    # YNNPACK adds up four sums, one after the other for others (with twice the error).
     tile_channels: int = 24
     tile_rows: int = 8
     tile_waste: float = 1.25
@@ -51,6 +52,7 @@ class Limits:
     tile_few_weights: int = 8192
     tile_products: int = 768
     tile_positions: int = 1000
+    tile_lanes: int = 32
     # Taps one by one where they meet the input for so small a part of the outputs (0.57: 1.1 to 1.3
     # times faster, 0.27: 2 to 2.5, 0.76: 0.9 to 1.0), and have so many weights.
     apart: float = 0.65
@@ -149,6 +151,7 @@ def _tiled(p: Problem) -> bool:
         and -rows // TILE * -TILE <= LIMITS.tile_waste * rows
         and p.in_channels * p.taps // p.kernel[axis] <= LIMITS.tile_products
         and p.length // rows <= LIMITS.tile_positions
+        and winograd_step(p) is not None
     )
 
 
@@ -332,14 +335,35 @@ def winograd_axis(p: Problem) -> int:
     return next(found, -1)
 
 
-def winograd_step(p: Problem) -> tuple[int, int, int]:
-    """Return how many images are taken together, how many tiles, and in how many strips."""
+@dataclass(frozen=True)
+class Tiling:
+    """How many images are taken together, how many tiles, and in how many strips.
+
+    `extra` columns on the right make a forward product's width no multiple of `tile_lanes`.
+    """
+
+    images: int
+    tiles: int
+    strips: int
+    extra: int
+
+
+def winograd_step(p: Problem) -> Tiling | None:
+    """Return how a problem is cut to matrices that YNNPACK multiplies exactly, if it can be."""
     axis = winograd_axis(p)
-    tiles = -(-p.out[axis] // TILE)
+    whole = -(-p.out[axis] // TILE)
     across = p.length // p.out[axis]
-    strips = -(-tiles // max(1, LIMITS.tile_positions // across))
-    images = _divisor(p.batch, max(1, LIMITS.tile_positions // (tiles * across)))
-    return images, -(-tiles // strips), strips
+    tiles = -(-whole // -(-whole // max(1, LIMITS.tile_positions // across)))
+    most = max(1, LIMITS.tile_positions // (whole * across))
+    together = [m for m in range(min(most, p.batch), 0, -1) if p.batch % m == 0]
+    # An odd number of tiles leaves the choice to the width, of which each second one will do.
+    cuts = [(images, tiles, extra) for images in together for extra in (0, 1)]
+    cuts += [(1, tiles - 1, extra) for extra in (0, 1) if tiles > 1]
+    for images, count, extra in cuts:
+        width = images * count * across // p.out[-1] * (p.out[-1] + extra)
+        if p.role == "weight" or width % LIMITS.tile_lanes:
+            return Tiling(images, count, -(-whole // count), extra)
+    return None
 
 
 def blocks_of(p: Problem) -> int:

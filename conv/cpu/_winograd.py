@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._choose import winograd_axis, winograd_step
+from ._choose import Tiling, winograd_axis, winograd_step
 from ._layout import beside, columns, total
 from ._problem import TILE, Problem
 
@@ -65,11 +65,18 @@ def _every(x: jax.Array, axis: int, first: int, count: int) -> jax.Array:
     return lax.slice_in_dim(x, first, first + TILE * (count - 1) + 1, TILE, axis)
 
 
-def _columns(p: Problem, strip: jax.Array, axis: int, tiles: int) -> jax.Array:
+def _plan(p: Problem) -> tuple[int, Tiling]:
+    """Return the axis, and how the problem is cut along it."""
+    cut = winograd_step(p)
+    assert cut is not None, "chosen for problems that can be cut"
+    return winograd_axis(p), cut
+
+
+def _columns(p: Problem, strip: jax.Array, axis: int, cut: Tiling) -> jax.Array:
     """Turn padded input (N, C, *space) into (size, C taps, positions), taps of the other axes."""
     rows = strip.swapaxes(0, 1)
-    parts = [_every(rows, 2 + axis, j, tiles) for j in range(SIZE)]
-    kernel, out = (_instead(of, axis, n) for of, n in ((p.kernel, 1), (p.out, tiles)))
+    parts = [_every(rows, 2 + axis, j, cut.tiles) for j in range(SIZE)]
+    kernel, out = _instead(p.kernel, axis, 1), _positions(p, axis, cut)
     ones = (1,) * p.dims
     mixed = [
         columns(_mixed(factors, parts), kernel, out, ones, p.dilation, axis=1) for factors in DATA
@@ -81,44 +88,50 @@ def _instead(sizes: tuple[int, ...], axis: int, n: int) -> tuple[int, ...]:
     return (*sizes[:axis], n, *sizes[axis + 1 :])
 
 
-def _padded(p: Problem, x: jax.Array, axis: int, rows: int) -> jax.Array:
+def _positions(p: Problem, axis: int, cut: Tiling) -> tuple[int, ...]:
+    """Return the sizes of a strip in tiles."""
+    sizes = _instead(p.out, axis, cut.tiles)
+    return (*sizes[:-1], sizes[-1] + cut.extra)
+
+
+def _padded(p: Problem, x: jax.Array, axis: int, rows: int, extra: int) -> jax.Array:
     """Pad some images, with as many rows as `rows` of the output need."""
-    low, _ = p.padding[axis]
-    high = max(0, rows + TAPS - 1 - low - p.space[axis])
-    pairs = [(low, high) if d == axis else pair for d, pair in enumerate(p.padding)]
+    pairs = list(p.padding)
+    low, _ = pairs[axis]
+    pairs[axis] = (low, max(0, rows + TAPS - 1 - low - p.space[axis]))
+    pairs[-1] = (pairs[-1][0], pairs[-1][1] + extra)
     return beside(x, pairs)
 
 
 def by_tiles(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve some images, or a strip of an image, after the other: (N, O, *out)."""
-    axis = winograd_axis(p)
-    images, tiles, strips = winograd_step(p)
-    along, rows, last = 2 + axis, TILE * tiles, p.out[axis]
+    axis, cut = _plan(p)
+    images, along, rows, last = cut.images, 2 + axis, TILE * cut.tiles, p.out[axis]
     parts = [lax.index_in_dim(w, i, along, keepdims=False) for i in range(TAPS)]
     kernels = jnp.stack([_mixed(f, parts) for f in KERNEL]).reshape(SIZE, p.out_channels, -1)
 
     def strip(padded: jax.Array, first: jax.Array | int) -> jax.Array:
         data = lax.dynamic_slice_in_dim(padded, first, rows + TAPS - 1, along)
-        product = jnp.matmul(kernels, _columns(p, data, axis, tiles))
-        here = _instead(p.out, axis, tiles)
-        each = list(product.reshape(SIZE, p.out_channels, images, *here))
-        y = jnp.stack([_mixed(f, each) for f in OUTPUT], along + 1)
+        product = jnp.matmul(kernels, _columns(p, data, axis, cut))
+        each = product.reshape(SIZE, p.out_channels, images, *_positions(p, axis, cut))
+        each = lax.slice_in_dim(each, 0, p.out[-1], axis=each.ndim - 1)
+        y = jnp.stack([_mixed(f, list(each)) for f in OUTPUT], along + 1)
         return y.reshape(p.out_channels, images, *_instead(p.out, axis, rows)).swapaxes(0, 1)
 
     def step(k: jax.Array, y: jax.Array) -> jax.Array:
         some = lax.dynamic_slice_in_dim(x, k * images, images)
         starts = [k * images] + [jnp.zeros_like(k)] * (p.dims + 1)
-        if strips == 1:
-            found = strip(_padded(p, some, axis, rows), 0)
+        if cut.strips == 1:
+            found = strip(_padded(p, some, axis, rows, cut.extra), 0)
             return lax.dynamic_update_slice(y, lax.slice_in_dim(found, 0, last, axis=along), starts)
-        padded = _padded(p, some, axis, last)
+        padded = _padded(p, some, axis, last, cut.extra)
 
         def add(i: jax.Array, y: jax.Array) -> jax.Array:
             # The last strip begins where it ends with the image: it overlaps the one before.
             starts[along] = jnp.minimum(i * rows, last - rows)
             return lax.dynamic_update_slice(y, strip(padded, starts[along]), starts)
 
-        return lax.fori_loop(0, strips, add, y)
+        return lax.fori_loop(0, cut.strips, add, y)
 
     start = jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
     return lax.fori_loop(0, p.batch // images, step, start)
@@ -130,24 +143,23 @@ def weight_by_tiles(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     The products of transformed gradients and columns are added up over tiles, images and strips,
     and transformed once.
     """
-    axis = winograd_axis(p)
-    images, tiles, strips = winograd_step(p)
-    along, rows = 2 + axis, TILE * tiles
-    whole = strips * rows
+    axis, cut = _plan(p)
+    images, along, rows = cut.images, 2 + axis, TILE * cut.tiles
+    whole = cut.strips * rows
 
     def strip(padded: jax.Array, gradients: jax.Array) -> jax.Array:
-        parts = [_every(gradients.swapaxes(0, 1), along, j, tiles) for j in range(TILE)]
+        parts = [_every(gradients.swapaxes(0, 1), along, j, cut.tiles) for j in range(TILE)]
         mixed = jnp.stack([_mixed(f, parts) for f in OUTPUT.T])
         lines = mixed.reshape(SIZE, p.out_channels, -1)
-        patches = _columns(p, padded, axis, tiles)
+        patches = _columns(p, padded, axis, cut)
         return lax.dot_general(lines, patches, (((2,), (2,)), ((0,), (0,))))
 
     def step(k: jax.Array, sums: jax.Array) -> jax.Array:
         some = (lax.dynamic_slice_in_dim(a, k * images, images) for a in (x, g))
-        padded = _padded(p, next(some), axis, whole)
+        padded = _padded(p, next(some), axis, whole, cut.extra)
         missing = [(0, whole - m if d == axis else 0) for d, m in enumerate(p.out)]
         gradients = beside(next(some), missing)
-        if strips == 1:
+        if cut.strips == 1:
             return sums + strip(padded, gradients)
 
         def add(i: jax.Array, sums: jax.Array) -> jax.Array:
@@ -155,7 +167,7 @@ def weight_by_tiles(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
             lines = lax.dynamic_slice_in_dim(gradients, i * rows, rows, along)
             return sums + strip(data, lines)
 
-        return lax.fori_loop(0, strips, add, sums)
+        return lax.fori_loop(0, cut.strips, add, sums)
 
     shape = (SIZE, p.out_channels, p.in_channels * p.taps // TAPS)
     sums = lax.fori_loop(0, p.batch // images, step, jnp.zeros(shape, x.dtype))
