@@ -33,6 +33,7 @@ def versions() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "torch threads": str(torch.get_num_threads()),
         "threads pinned": "yes" if can_pin() else "no",
+        "allocator": os.environ.get("GLIBC_TUNABLES") or "the system's",
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
