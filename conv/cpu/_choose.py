@@ -54,8 +54,10 @@ class Limits:
     tile_positions: int = 1000
     tile_lanes: int = 32
     # Taps one by one where they meet the input for so small a part of the outputs (0.57: 1.1 to 1.3
-    # times faster, 0.27: 2 to 2.5, 0.76: 0.9 to 1.0), and have so many weights.
+    # times faster, weight gradients 1.0; 0.27: 2 to 2.5; 0.76: 0.9 to 1.0), with many weights.
     apart: float = 0.65
+    apart_weight: float = 0.4
+    apart_bytes: int = 32 * MEGABYTE
     apart_channels: int = 64
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
     elementwise_products: int = 36
@@ -162,7 +164,8 @@ def _apart(p: Problem) -> bool:
         spans = (meets(p, d, u) for u in range(k))
         met *= sum(max(0, last - first) for first, last in spans) / (k * m)
     few = min(p.in_channels, p.out_channels) < LIMITS.apart_channels
-    return p.groups == 1 and p.unit_stride and not few and met <= LIMITS.apart
+    most = LIMITS.apart_weight if p.role == "weight" else LIMITS.apart
+    return p.groups == 1 and p.unit_stride and not few and met <= most
 
 
 def _operations(p: Problem) -> int:

@@ -78,10 +78,10 @@ def _columns(p: Problem, strip: jax.Array, axis: int, cut: Tiling) -> jax.Array:
     parts = [_every(rows, 2 + axis, j, cut.tiles) for j in range(SIZE)]
     kernel, out = _instead(p.kernel, axis, 1), _positions(p, axis, cut)
     ones = (1,) * p.dims
-    mixed = [
-        columns(_mixed(factors, parts), kernel, out, ones, p.dilation, axis=1) for factors in DATA
-    ]
-    return jnp.stack(mixed).reshape(SIZE, rows.shape[0] * p.taps // TAPS, -1)
+    mixed = jnp.stack([_mixed(factors, parts) for factors in DATA])
+    mixed = mixed.reshape(SIZE * rows.shape[0], *mixed.shape[2:])
+    patches = columns(mixed, kernel, out, ones, p.dilation, axis=1)
+    return patches.reshape(SIZE, rows.shape[0] * p.taps // TAPS, -1)
 
 
 def _instead(sizes: tuple[int, ...], axis: int, n: int) -> tuple[int, ...]:
