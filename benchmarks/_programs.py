@@ -114,6 +114,10 @@ def _programs() -> dict[str, Any]:
     blocks: dict[str, Any] = {
         "nnx ConvNeXt block, 96": (Block(96, 96, 7, nnx.Rngs(0)), draw(8, 28, 28, 96)),
         "nnx ConvNeXt block, 768": (Block(768, 768, 7, nnx.Rngs(0)), draw(8, 7, 7, 768)),
+        "nnx ConvNeXt block, 768, one image": (
+            Block(768, 768, 7, nnx.Rngs(0)),
+            draw(1, 7, 7, 768),
+        ),
         "nnx ResNeXt block": (Bottleneck(256, 128, 32, nnx.Rngs(0)), draw(8, 28, 28, 256)),
     }
     programs = {}

@@ -13,8 +13,8 @@ class Limits:
     """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
-    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`
-    and `innermost_*` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
+    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`,
+    `innermost_*`, `phases_bytes`, `tile_*` and `apart*` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
     `benchmarks/` times the layers that they were taken from.
     """
 
