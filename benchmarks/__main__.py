@@ -59,8 +59,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="seven layers, PyTorch, lax and ours")
     parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
     parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--rounds", type=int, default=61, help="times each side is called (61)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="limit a layer and mode (2)")
+    parser.add_argument("--rounds", type=int, default=31, help="times each side is called (31)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="limit a side and mode (1)")
     parser.add_argument("--out", type=Path, help="folder for results.json and ratios.png")
     options = parser.parse_args()
     if jax.default_backend() != "cpu":

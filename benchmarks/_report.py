@@ -53,6 +53,11 @@ def targets(records: list[Record]) -> list[Target]:
         if lax:
             lines.append(Target(f"{title}: mean against raw lax", geometric_mean(lax), least, True))
             lines.append(Target(f"{title}: worst against raw lax", min(lax), 0.9, True))
+        for side in ("nnx", "equinox"):
+            found = ratios(records, mode, f"{side}_accelerated", side).values()
+            if found:
+                name = f"{title}: worst of {side} inside accelerate()"
+                lines.append(Target(name, min(found), 0.9, True))
     lines.append(Target("error: worst multiple of PyTorch's", _worst(records, _error), 4.0, False))
     if all("lax" in r.memory for r in records):
         memory = _worst(records, _memory)

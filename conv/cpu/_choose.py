@@ -14,8 +14,9 @@ class Limits:
 
     `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
     `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`,
-    `innermost_*`, `phases_bytes`, `tile_*` and `apart*` on two of an AVX-512 EPYC. All are properties of caches and of XLA's kernels;
-    `benchmarks/` times the layers that they were taken from.
+    `innermost_*`, `phases_bytes`, `tile_*` and `apart*` on two of an AVX-512 EPYC. All are
+    properties of caches and of XLA's kernels; `benchmarks/` times the layers that they were taken
+    from.
     """
 
     # Columns of all images at once up to this size; above, image by image: fresh pages beyond 32 MB
@@ -33,8 +34,15 @@ class Limits:
     few_channels: int = 32
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
-    # Dense: from so many input channels Eigen's kernel is faster than YNNPACK's, and more exact.
+    # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
+    # more exact; where channels come last, and nothing is transposed, only up to so many rows (112
+    # rows take 1.18 times as long).
     eigen_channels: int = 48
+    eigen_outputs: int = 16
+    eigen_last_rows: int = 64
+    # Pointwise with channels last: XLA's own product from so many positions (3136: 1.1 times
+    # faster, 196: 1.14 times slower).
+    last_pointwise_length: int = 1024
     # Winograd's tiles: from so many channels (16 take 0.95 to 1.05 of a direct convolution's speed,
     # 24 to 256 take 1.1 to 1.9), and rows, of which at most a quarter more may be computed; forward
     # up to 24 rows only with so many weights a tap (64 x 64: 0.9 to 1.0). 768 products a sum leave
@@ -56,7 +64,7 @@ class Limits:
     # Taps one by one where they meet the input for so small a part of the outputs (0.57: 1.1 to 1.3
     # times faster, weight gradients 1.0; 0.27: 2 to 2.5; 0.76: 0.9 to 1.0), with many weights.
     apart: float = 0.65
-    apart_weight: float = 0.4
+    apart_few: float = 0.4
     apart_bytes: int = 32 * MEGABYTE
     apart_channels: int = 64
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
@@ -140,7 +148,9 @@ UNROLLED = {
 def _tiled(p: Problem) -> bool:
     """Whether Winograd's tiles are faster, and exact enough."""
     axis = winograd_axis(p)
-    if axis < 0 or p.groups > 1 or not p.unit_stride or p.exact or p.channels_last:
+    if axis < 0 or p.groups > 1 or not p.unit_stride or p.exact:
+        return False
+    if p.channels_last and p.role == "forward":
         return False
     rows, few = p.out[axis], p.in_channels * p.out_channels < LIMITS.tile_few_weights
     if p.role == "forward" and few and rows <= LIMITS.tile_few_rows:
@@ -164,7 +174,9 @@ def _apart(p: Problem) -> bool:
         spans = (meets(p, d, u) for u in range(k))
         met *= sum(max(0, last - first) for first, last in spans) / (k * m)
     few = min(p.in_channels, p.out_channels) < LIMITS.apart_channels
-    most = LIMITS.apart_weight if p.role == "weight" else LIMITS.apart
+    # Transposed to channels first and back, as few as weight gradients.
+    seldom = p.role == "weight" or p.channels_last
+    most = LIMITS.apart_few if seldom else LIMITS.apart
     return p.groups == 1 and p.unit_stride and not few and met <= most
 
 
@@ -178,6 +190,11 @@ def _operations(p: Problem) -> int:
 def _forward(p: Problem) -> Route:
     per_group, _ = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
+    if p.channels_last and p.groups == 1:
+        strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride
+        large = p.taps == 1 and p.length >= LIMITS.last_pointwise_length
+        if strided or large or (p.taps == 1 and not p.unit_stride):
+            return Route("stock", "channels last: XLA's own kernel takes them as they come")
     if p.taps == 1 and p.unpadded:
         return Route("pointwise", "a kernel of one element is a matrix product")
     if p.groups > 1:
@@ -215,7 +232,8 @@ def _forward(p: Problem) -> Route:
     # XLA exchanges the operands where the kernel is longer than the input, and then finds no
     # kernel of its own for it.
     longer = any(k > n for k, n in zip(p.kernel, p.space, strict=True))
-    if longer or p.in_channels * p.taps <= LIMITS.columns_rows:
+    few = p.in_channels * p.taps <= LIMITS.columns_rows
+    if longer or (few and not (p.channels_last and p.unit_stride)):
         if p.batch * p.in_channels * p.taps * p.length * itemsize(p) <= LIMITS.columns_bytes:
             return Route("columns", "few input channels, or a kernel beyond the input: columns")
         return Route("columns_one_by_one", "such, and a large image: columns, in a loop")
@@ -279,6 +297,8 @@ def _weight(p: Problem) -> Route:
         return Route("product_a_group", "groups: a product of columns for each, in a loop")
     if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_dense:
         return Route("spectra", "a long kernel is a product of spectra")
+    if p.dims == 1 and p.channels_last and p.out[0] <= p.space[0]:
+        return Route("stock", "channels last: XLA's own kernel takes them as they come")
     if _apart(p):
         return Route("tap_by_tap", "most taps meet padding: a product for each, where it does not")
     if _tiled(p):

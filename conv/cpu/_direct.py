@@ -26,8 +26,12 @@ def convolve_last(
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
+    rows: int | None = None,
 ) -> jax.Array:
-    """Convolve (N, *space, C) with (*kernel, C, O) to (N, *out, O)."""
+    """Convolve (N, *space, C) with (*kernel, C, O) to (N, *out, O).
+
+    By Eigen's kernel where there are channels enough, and at most `rows` rows.
+    """
     dims = x.ndim - 2
     pairs = [(low, high) for low, high in padding]
     space, kernel = x.shape[1:-1], w.shape[:dims]
@@ -35,7 +39,8 @@ def convolve_last(
         (n + sum(p) - d * (k - 1) - 1) // s + 1
         for n, p, d, k, s in zip(space, pairs, dilation, kernel, stride, strict=True)
     ]
-    extra, many = 0, x.shape[-1] >= LIMITS.eigen_channels
+    extra, many = 0, x.shape[-1] >= LIMITS.eigen_channels and w.shape[-1] >= LIMITS.eigen_outputs
+    many = many and (rows is None or space[0] <= rows)
     if many and dims == 2 and set(stride) == {1} and out[0] <= space[0]:
         extra = space[0] + 1 - out[0]
         pairs[0] = (pairs[0][0], pairs[0][1] + extra)
@@ -57,8 +62,10 @@ def direct(
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
+    last: bool = False,
 ) -> jax.Array:
-    """Convolve (N, C, *space) with (O, C, *kernel) by way of channels last."""
+    """Convolve (N, C, *space) with (O, C, *kernel) by way of channels last, as `last` ones came."""
     x, pairs = crop_space(x, padding)
-    y = convolve_last(channels_last(x), kernel_last(w), stride, pairs, dilation)
+    rows = LIMITS.eigen_last_rows if last else None
+    y = convolve_last(channels_last(x), kernel_last(w), stride, pairs, dilation, rows)
     return channels_first(y)

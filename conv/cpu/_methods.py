@@ -70,7 +70,7 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
     if method in ("columns", "columns_one_by_one"):
         loop = method == "columns_one_by_one"
         return by_columns(x, w, p.out, p.stride, p.padding, p.dilation, loop)
-    return direct(x, w, p.stride, p.padding, p.dilation)
+    return direct(x, w, p.stride, p.padding, p.dilation, p.channels_last)
 
 
 def in_blocks(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:

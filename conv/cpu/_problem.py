@@ -44,7 +44,7 @@ class Problem:
     spread: tuple[int, ...]
     dilation: tuple[int, ...]
     dtype: str
-    channels_last: bool = False  # whether x comes, and y goes, with its channels innermost
+    channels_last: bool = False  # whether x comes, and y goes (or g comes), channels innermost
     exact: bool = False  # whether precision=HIGHEST asks for plain sums of products
 
     @property
@@ -232,6 +232,7 @@ def plan(lhs: Any, rhs: Any, params: dict[str, Any]) -> Plan | None:
         spread=spread,
         dilation=stride,
         dtype=lhs.dtype.name,
+        channels_last=lhs_spec[0] == rhs_spec[0] == dims + 1,
         exact=exact,
     )
     swap = (1, 0, *whole)

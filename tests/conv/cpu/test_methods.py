@@ -246,4 +246,51 @@ def test_depthwise_with_channels_last(arguments: dict[str, int]) -> None:
         np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
 
 
+@pytest.mark.parametrize(
+    ("space", "channels", "kernel", "stride", "methods"),
+    [
+        ((40, 40), 8, (1, 1), 1, ["stock", "pointwise"]),
+        ((9, 10), 8, (1, 1), 1, ["pointwise", "pointwise"]),
+        ((9, 10), 8, (1, 1), 2, ["stock", "pointwise"]),
+        ((9, 10), 8, (3, 3), 2, ["stock", "columns"]),
+        ((9, 10), 8, (3, 2), (3, 2), ["patchify", "columns"]),
+        ((9, 10), 8, (3, 3), 1, ["direct", "columns"]),
+        ((30, 32), 32, (3, 3), 1, ["direct", "winograd"]),
+        ((90,), 8, (3,), 1, ["direct", "stock"]),
+        ((90,), 8, (5,), 3, ["columns", "stock"]),
+    ],
+)
+def test_dense_with_channels_last(
+    space: tuple[int, ...], channels: int, kernel: tuple[int, ...], stride: Any, methods: list[str]
+) -> None:
+    """XLA's own kernels take such arrays as they come: forward, and in one dimension weights."""
+    dims = len(space)
+    x, w = draw(0, (2, channels, *space)), draw(1, (32, channels, *kernel))
+    names = "HW"[:dims]
+    strides = (stride,) * dims if isinstance(stride, int) else stride
+
+    def last(x: jax.Array, w: jax.Array) -> jax.Array:
+        with conv.accelerate():
+            return lax.conv_general_dilated(
+                x, w, strides, "VALID", dimension_numbers=(f"N{names}C", f"{names}IO", f"N{names}C")
+            )
+
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = getattr(torch.nn.functional, f"conv{dims}d")(*tensors, stride=stride)
+    g = draw(2, tuple(expected.shape))
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    arrays = [np.moveaxis(x, 1, -1), np.moveaxis(w, (1, 0), (-2, -1)), np.moveaxis(g, 1, -1)]
+    found = jax.jit(lambda *a: value_and_gradients(last, *a))(*arrays)
+    places = [(-1, 1), ((-2, -1), (1, 0))]
+    for mine, right, (source, target) in zip(
+        found, rights, (places[0], places[0], places[1]), strict=True
+    ):
+        theirs = right.detach().numpy()
+        moved = np.moveaxis(np.asarray(mine), source, target)
+        np.testing.assert_allclose(moved, theirs, rtol=0, atol=1e-12 * np.abs(theirs).max())
+    weight = jax.grad(lambda w, x: last(x, w).sum())
+    assert conv.routes(last, *arrays[:2])[0].method == methods[0]
+    assert conv.routes(weight, arrays[1], arrays[0])[-1].method == methods[1]
+
+
 DEFAULTS = (("stride", 1), ("padding", 0), ("dilation", 1))
