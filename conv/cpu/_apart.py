@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import chunk_of, over_batch
-from ._choose import LIMITS, itemsize
 from ._layout import pad_space, total
+from ._limits import LIMITS
 from ._problem import Problem, meets
+from ._steps import itemsize
 
 
 def _windows(

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._choose import LIMITS
 from ._layout import Pairs, channels_first, channels_last, crop_space
+from ._limits import LIMITS
 
 
 def kernel_last(w: jax.Array) -> jax.Array:

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import chunk_of, over_batch
-from ._choose import LIMITS
 from ._depthwise import sums_of_products
 from ._layout import Pairs, at_tap, columns, offsets, pad_space, total
+from ._limits import LIMITS
 
 
 def elementwise(

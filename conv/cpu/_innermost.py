@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._choose import innermost_step
 from ._layout import columns, pad_space
 from ._problem import Problem
+from ._steps import innermost_step
 
 
 def by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:

@@ -8,12 +8,13 @@ from jax import lax
 
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
 from ._apart import tap_by_tap, weight_tap_by_tap
-from ._choose import block_of, blocks_of, choose
+from ._choose import choose
 from ._columns import by_columns
 from ._direct import direct
 from ._innermost import by_groups
 from ._layout import crop_space, cropped_away, pad_space
 from ._problem import Problem
+from ._steps import block_of, blocks_of
 from ._winograd import by_tiles, weight_by_tiles
 
 

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import image_by_image
-from ._choose import LIMITS, phases_step
 from ._direct import convolve_last, kernel_last
 from ._layout import (
     Pairs,
@@ -28,7 +27,9 @@ from ._layout import (
     total,
     trim,
 )
+from ._limits import LIMITS
 from ._problem import Problem
+from ._steps import phases_step
 
 
 def phase_taps(kernel: int, low: int, spread: int, dilation: int) -> list[tuple[range, int, int]]:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._batch import chunk_of, over_batch
-from ._choose import LIMITS
 from ._layout import Pairs, at_tap, columns, pad_space
+from ._limits import LIMITS
 from ._volume import depth_slices
 
 

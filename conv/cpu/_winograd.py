@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._choose import Tiling, winograd_axis, winograd_step
 from ._layout import beside, columns, total
 from ._problem import TILE, Problem
+from ._steps import Tiling, winograd_axis, winograd_step
 
 # The polynomials are evaluated here, and at infinity. 0, 1, -1, 2, -2 lose twice as many digits.
 POINTS = (0.0, 0.625, -0.625, 1.5, -1.5)

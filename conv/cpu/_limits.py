@@ -1,0 +1,102 @@
+"""The thresholds of all choices, each with the measurement that set it."""
+
+from dataclasses import dataclass
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where one method becomes faster than another: measured on two cores of an AVX-512 Xeon.
+
+    `few_channels`, `elementwise_phases` and `images_length` were set on two cores of an AVX2 EPYC,
+    `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`,
+    `innermost_*`, `phases_bytes`, `tile_*` and `apart*` on two of an AVX-512 EPYC. All are
+    properties of caches and of XLA's kernels; `benchmarks/` times the layers that they were taken
+    from.
+    """
+
+    # Columns of all images at once up to this size; above, image by image: fresh pages beyond 32 MB
+    # cost more than the loop.
+    columns_bytes: int = 24 * MEGABYTE
+    # First layers: few enough rows for columns to beat a direct convolution.
+    columns_rows: int = 160
+    # Depthwise and dense 1-D kernels this long go through spectra.
+    spectra_depthwise: int = 100
+    spectra_dense: int = 256
+    long_kernel: int = 32
+    # From so many channels a group, XLA's own grouped convolution is ahead for long kernels.
+    stock_channels: int = 32
+    # Up to so many channels one convolution with zeros in its kernel beats one for each phase.
+    few_channels: int = 32
+    # Kernel elements that a program spells out: compiling takes about 20 ms for each.
+    operations: int = 200
+    # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
+    # more exact; where channels come last, and nothing is transposed, only up to so many rows (112
+    # rows take 1.18 times as long).
+    eigen_channels: int = 48
+    eigen_outputs: int = 16
+    eigen_last_rows: int = 64
+    # Pointwise with channels last: XLA's own product from so many positions (3136: 1.1 times
+    # faster, 196: 1.14 times slower).
+    last_pointwise_length: int = 1024
+    # Winograd's tiles: from so many channels (16 take 0.95 to 1.05 of a direct convolution's speed,
+    # 24 to 256 take 1.1 to 1.9), and rows, of which at most a quarter more may be computed; forward
+    # up to 24 rows only with so many weights a tap (64 x 64: 0.9 to 1.0). 768 products a sum leave
+    # errors of up to 3.4 times PyTorch's, in products whose width is no multiple of 32: for these
+    # YNNPACK adds up four sums, one after the other for others (with twice the error).
+    tile_channels: int = 24
+    tile_rows: int = 8
+    tile_waste: float = 1.25
+    # Positions of all images: fewer do not repay the kernel's transform, forward or backward (64
+    # positions take 0.95 to 1.2 of a direct convolution's speed, 128 take 1.4; weight gradients of
+    # up to 256 positions 0.6 to 0.9 of columns').
+    tile_outputs: int = 128
+    tile_weight_outputs: int = 400
+    tile_few_rows: int = 24
+    tile_few_weights: int = 8192
+    tile_products: int = 768
+    tile_positions: int = 1000
+    tile_lanes: int = 32
+    # Taps one by one where they meet the input for so small a part of the outputs (0.57: 1.1 to 1.3
+    # times faster, weight gradients 1.0; 0.27: 2 to 2.5; 0.76: 0.9 to 1.0), with many weights.
+    apart: float = 0.65
+    apart_few: float = 0.4
+    apart_bytes: int = 32 * MEGABYTE
+    apart_channels: int = 64
+    # Grouped: sums of shifted products up to so many products an output; block size of the others.
+    elementwise_products: int = 36
+    elementwise_phases: int = 10
+    block_channels: int = 16
+    # Grouped, by columns with the batch innermost: steps of up to 8 images (16 take up to 1.5 times
+    # as long, 4 as long, 2 up to 2.2 times) and 4 MB (2 MB take 1.2 to 1.6 times as long), or of
+    # one group up to 8 MB.
+    innermost_images: int = 8
+    innermost_few: int = 4
+    innermost_bytes: int = 8 * MEGABYTE
+    innermost_loop_bytes: int = 4 * MEGABYTE
+    # All phases of a transposed one: steps of up to 8 images and 4 MB of columns and products (2 MB
+    # take up to 1.15 times as long, 1 MB 1.4).
+    phases_bytes: int = 4 * MEGABYTE
+    # Weight gradients: sums of products up to so many weights an input and output channel pair.
+    elementwise_weights: int = 32
+    small_weight: int = 2**20
+    # Shorter sums over positions do not fill a product for each image; longer ones in one product
+    # lose more digits than PyTorch's.
+    images_length: int = 256
+    weight_columns_bytes: int = 20 * MEGABYTE
+    # Temporary arrays of one step of a loop. Weight gradients: 8 MB of columns at a time, images of
+    # more than 12 MB in strips; of grouped ones 4 MB (8 and 16 MB take up to 1.1 and 1.4 times as
+    # long). A product above 24 MB goes image by image (103 ms to 81 for ResNet's first layer,
+    # forward and backward), pointwise weights above it go to one product of all images.
+    chunk_bytes: int = 8 * MEGABYTE
+    strip_bytes: int = 12 * MEGABYTE
+    group_chunk_bytes: int = 4 * MEGABYTE
+    product_bytes: int = 24 * MEGABYTE
+    pointwise_weight_bytes: int = 24 * MEGABYTE
+    pointwise_weight_length: int = 1024
+    # From so many positions a product of columns and gradients is faster than the other order.
+    columns_left: int = 1000
+
+
+LIMITS = Limits()
