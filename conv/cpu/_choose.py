@@ -158,7 +158,9 @@ def _transposed(p: Problem) -> Route:
             )
         if per_group * p.taps <= LIMITS.elementwise_phases * math.prod(p.spread):
             return Route("elementwise_phases", "a few channels a group: shifted products by phase")
-        if p.unit_dilation and phases_step(p.whole_strides())[1]:
+        whole = p.whole_strides()
+        wasteless = whole.kernel == p.kernel or max(p.per_group) <= LIMITS.phases_channels
+        if p.unit_dilation and wasteless and phases_step(whole)[1]:
             return Route(
                 "phases_by_groups", "all phases at once, by columns, some groups at a time"
             )
@@ -169,9 +171,8 @@ def _transposed(p: Problem) -> Route:
         return Route("product", "windows that do not overlap: one matrix product")
     if small or line:
         return Route("product", "few outputs an input: one matrix product, then sums")
-    whole = all(k % s == 0 for k, s in zip(p.kernel, p.spread, strict=True))
     few = max(p.in_channels, p.out_channels) <= LIMITS.few_channels
-    if p.unit_dilation and (whole or few):
+    if p.unit_dilation and (p.whole_strides().kernel == p.kernel or few):
         return Route("phases_as_one", "whole strides: all phases in one dense convolution")
     return Route("phases", "a small dense convolution for each phase")
 

@@ -174,6 +174,8 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
     ("grouped-strided-dilated", (2, 64, 24, 23), (64, 8, 3, 3),
      {"stride": 2, "dilation": 2, "padding": 1, "groups": 8},
      ["by_groups", "blocks", "product_a_group"]),
+    ("grouped-strided-wide", (2, 192, 10, 9), (192, 96, 3, 3),
+     {"stride": 2, "padding": 1, "groups": 2}, ["by_groups", "blocks", "product_a_group"]),
     ("grouped-4x4", (3, 32, 14, 13), (48, 8, 4, 4), {"stride": 2, "padding": 1, "groups": 4},
      ["by_groups", "phases_by_groups", "product_a_group"]),
     ("grouped-6x4", (2, 32, 15, 14), (32, 8, 6, 4), {"stride": (3, 2), "groups": 4},
