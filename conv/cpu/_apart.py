@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import chunk_of, over_batch
+from ._batch import over_batch
 from ._layout import pad_space, total
 from ._limits import LIMITS
 from ._problem import Problem, meets
-from ._steps import itemsize
+from ._steps import chunk_of, itemsize
 
 
 def _windows(

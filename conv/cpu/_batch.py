@@ -9,14 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 
-def chunk_of(n: int, size: int, most: int) -> int:
-    """Return how many images, a power of two that divides n, stay below `most` bytes."""
-    chunk = 1
-    while n % (2 * chunk) == 0 and size * chunk * 2 <= most:
-        chunk *= 2
-    return chunk
-
-
 def over_batch(
     step: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, g: jax.Array, chunk: int
 ) -> jax.Array:

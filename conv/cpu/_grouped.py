@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import chunk_of, over_batch
+from ._batch import over_batch
 from ._depthwise import sums_of_products
 from ._layout import Pairs, at_tap, columns, offsets, pad_space, total
-from ._limits import LIMITS
+from ._steps import weight_step
 
 
 def elementwise(
@@ -74,23 +74,40 @@ def product_weight(
 ) -> jax.Array:
     """Return the weight gradient by a product of columns and gradients for each group.
 
-    Some images at a time. Columns stand on the left, where a product of few gradients is up to
-    twice as fast; blocks of groups would multiply the work to no gain.
+    Some images at a time, or some groups of one image. Columns stand on the left, where a product
+    of few gradients is up to twice as fast; blocks of groups would multiply the work to no gain.
     """
     n, c = x.shape[:2]
     o, out = g.shape[1], g.shape[2:]
     rows = c // groups * len(offsets(kernel, dilation))
-    size = jnp.dtype(x.dtype).itemsize * groups * rows * g[0, 0].size
-    chunk = chunk_of(n, size, LIMITS.group_chunk_bytes)
+    size = jnp.dtype(x.dtype).itemsize * rows * g[0, 0].size
+    chunk, together = weight_step(n, groups, size, set(stride) != {1})
 
     def step(images: jax.Array, gradients: jax.Array) -> jax.Array:
         padded = pad_space(images, padding).swapaxes(0, 1)
         patches = columns(padded, kernel, out, stride, dilation, axis=1)
-        left = patches.reshape(groups, rows, -1)
-        right = gradients.swapaxes(0, 1).reshape(groups, o // groups, -1)
+        left = patches.reshape(together, rows, -1)
+        right = gradients.swapaxes(0, 1).reshape(together, o // groups, -1)
         return lax.dot_general(left, right, (((2,), (2,)), ((0,), (0,))))
 
-    return over_batch(step, x, g, chunk).swapaxes(1, 2).reshape(o, c // groups, *kernel)
+    if together == groups:
+        sums = over_batch(step, x, g, chunk)
+    else:
+        steps = groups // together
+
+        def some(part: jax.Array, array: jax.Array, image: jax.Array) -> jax.Array:
+            channels = array.shape[1] // steps
+            starts = (image, part * channels, *[jnp.zeros_like(part)] * len(out))
+            return lax.dynamic_slice(array, starts, (1, channels, *array.shape[2:]))
+
+        def add(k: jax.Array, sums: jax.Array) -> jax.Array:
+            image, part = k // steps, k % steps
+            found = step(some(part, x, image), some(part, g, image))
+            before = lax.dynamic_slice_in_dim(sums, part * together, together)
+            return lax.dynamic_update_slice_in_dim(sums, before + found, part * together, 0)
+
+        sums = lax.fori_loop(0, n * steps, add, jnp.zeros((groups, rows, o // groups), x.dtype))
+    return sums.swapaxes(1, 2).reshape(o, c // groups, *kernel)
 
 
 def group_by_group(

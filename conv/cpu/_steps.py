@@ -1,5 +1,6 @@
 """How a problem is cut into the steps of a loop: images, groups, tiles and blocks together."""
 
+import os
 from dataclasses import dataclass, replace
 
 from ._limits import LIMITS
@@ -30,6 +31,28 @@ def phases_step(p: Problem) -> tuple[int, int]:
     size = (per_group * q.taps + out_per_group) * q.length * itemsize(p)
     images = _divisor(p.batch, max(1, min(LIMITS.innermost_images, LIMITS.phases_bytes // size)))
     return images, _divisor(p.groups, LIMITS.phases_bytes // (images * size))
+
+
+def weight_step(batch: int, groups: int, size: int, strided: bool) -> tuple[int, int]:
+    """Return how many images and groups of a grouped weight gradient go together.
+
+    `size` is the bytes of one group's columns of one image. With two cores or fewer, steps of
+    strided ones are so small that XLA leaves each to one thread, where it can: columns that one
+    core writes and the other one reads take twice as long where the two do not share a cache.
+    """
+    if strided and (os.cpu_count() or 1) <= LIMITS.few_cores:
+        together = _divisor(groups, LIMITS.one_thread_bytes // size)
+        if together:
+            return 1, together
+    return chunk_of(batch, groups * size, LIMITS.group_chunk_bytes), groups
+
+
+def chunk_of(n: int, size: int, most: int) -> int:
+    """Return how many images, a power of two that divides n, stay below `most` bytes."""
+    chunk = 1
+    while n % (2 * chunk) == 0 and size * chunk * 2 <= most:
+        chunk *= 2
+    return chunk
 
 
 def _divisor(n: int, most: int) -> int:

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import chunk_of, over_batch
+from ._batch import over_batch
 from ._layout import Pairs, at_tap, columns, pad_space
 from ._limits import LIMITS
+from ._steps import chunk_of
 from ._volume import depth_slices
 
 

@@ -11,7 +11,7 @@ import torch
 from jax import lax
 
 import conv
-from conv.cpu import _methods
+from conv.cpu import _methods, _steps
 from conv.cpu._choose import choose
 from tests.support.agree import TOLERANCE, draw, to_torch
 
@@ -217,6 +217,23 @@ def test_each_method_beside_pytorch(
         right = right.detach().numpy()
         # Fourier transforms lose a few bits more than plain sums.
         np.testing.assert_allclose(mine, right, rtol=0, atol=1e-11 * np.abs(right).max())
+
+
+@pytest.mark.parametrize("cores", [2, 16])
+def test_strided_grouped_weights_on_few_and_many_cores(
+    cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some groups of an image at a time, or some images: the same gradient."""
+    monkeypatch.setattr("conv.cpu._steps.os.cpu_count", lambda: cores)
+    x, w, g = draw(0, (3, 32, 41, 40)), draw(1, (32, 8, 3, 3)), draw(2, (3, 32, 21, 20))
+    assert (_steps.weight_step(3, 4, 8 * 72 * 21 * 20, True)[1] < 4) == (cores == 2)
+    arguments = {"stride": 2, "padding": 1, "groups": 4}
+    found = jax.jit(jax.grad(lambda w: (conv.conv2d(x, w, **arguments) * g).sum()))(jnp.asarray(w))
+    weight = to_torch(w, requires_grad=True)
+    torch.nn.functional.conv2d(to_torch(x), weight, **arguments).backward(to_torch(g))
+    assert weight.grad is not None
+    right = weight.grad.numpy()
+    np.testing.assert_allclose(found, right, rtol=0, atol=1e-12 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("arguments", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
