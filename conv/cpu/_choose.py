@@ -59,12 +59,14 @@ def _tiled(p: Problem) -> bool:
     if p.role == "forward" and few and rows <= LIMITS.tile_few_rows:
         return False
     least = LIMITS.tile_weight_outputs if p.role == "weight" else LIMITS.tile_outputs
+    # Weight gradients are sums over positions, as long as PyTorch's own.
+    most = LIMITS.tile_weight_products if p.role == "weight" else LIMITS.tile_products
     return (
         p.batch * p.length >= least
         and min(p.in_channels, p.out_channels) >= LIMITS.tile_channels
         and rows >= LIMITS.tile_rows
         and -rows // TILE * -TILE <= LIMITS.tile_waste * rows
-        and p.in_channels * p.taps // p.kernel[axis] <= LIMITS.tile_products
+        and p.in_channels * p.taps // p.kernel[axis] <= most
         and p.length // rows <= LIMITS.tile_positions
         and winograd_step(p) is not None
     )

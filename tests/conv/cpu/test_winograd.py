@@ -8,6 +8,7 @@ import torch
 
 import conv
 from conv.cpu import _winograd
+from conv.cpu._limits import LIMITS
 from tests.support.agree import draw
 
 
@@ -31,7 +32,8 @@ def test_errors_are_at_most_four_times_pytorchs(channels: int, size: int) -> Non
         y, pull = jax.vjp(lambda x, w: conv.conv2d(x, w, padding=1), x, w)
         return (y, *pull(g))
 
-    assert [r.method for r in conv.routes(three, x, w, g)] == ["winograd"] * 3
+    methods = [r.method for r in conv.routes(three, x, w, g)]
+    assert methods.count("winograd") == (3 if 3 * channels <= LIMITS.tile_products else 1)
 
     def theirs(dtype: torch.dtype) -> list[np.ndarray]:
         tensors = [torch.tensor(a, dtype=dtype, requires_grad=True) for a in (x, w)]
