@@ -4,7 +4,6 @@ Each element is a matrix product over the positions where it meets the input, an
 dilation of 12 on an image of 33 x 33 (atrous pyramids) 0.57 of all products, with 24 a quarter.
 """
 
-import math
 from collections.abc import Iterator
 from itertools import product
 
@@ -15,7 +14,7 @@ from jax import lax
 from ._batch import over_batch
 from ._layout import pad_space, total
 from ._limits import LIMITS
-from ._problem import Problem, meets
+from ._problem import Problem, meetings, meets
 from ._steps import chunk_of, itemsize
 
 
@@ -36,11 +35,7 @@ def _windows(
 
 def _together(p: Problem) -> int:
     """Return how many images' windows and products stay below a limit."""
-    met = sum(
-        math.prod(max(0, last - first) for first, last in spans)
-        for spans in product(*([meets(p, d, u) for u in range(k)] for d, k in enumerate(p.kernel)))
-    )
-    size = met * (p.in_channels + p.out_channels) * itemsize(p)
+    size = meetings(p) * (p.in_channels + p.out_channels) * itemsize(p)
     return chunk_of(p.batch, size, LIMITS.apart_bytes)
 
 

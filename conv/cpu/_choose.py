@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ._limits import LIMITS
-from ._problem import TILE, Problem, meets
+from ._problem import TILE, Problem, meetings
 from ._steps import innermost_step, itemsize, phases_step, winograd_axis, winograd_step
 
 
@@ -74,10 +74,7 @@ def _tiled(p: Problem) -> bool:
 
 def _apart(p: Problem) -> bool:
     """Whether most kernel elements meet zeros of the padding."""
-    met = 1.0
-    for d, (k, m) in enumerate(zip(p.kernel, p.out, strict=True)):
-        spans = (meets(p, d, u) for u in range(k))
-        met *= sum(max(0, last - first) for first, last in spans) / (k * m)
+    met = meetings(p) / (p.taps * p.length)
     few = min(p.in_channels, p.out_channels) < LIMITS.apart_channels
     # Transposed to channels first and back, as few as weight gradients.
     seldom = p.role == "weight" or p.channels_last

@@ -131,6 +131,12 @@ def meets(p: Problem, axis: int, tap: int) -> tuple[int, int]:
     return max(0, -shift), min(p.out[axis], p.space[axis] - shift)
 
 
+def meetings(p: Problem) -> int:
+    """Return how often an output and a kernel element meet the input, of taps * length."""
+    spans = ([meets(p, d, u) for u in range(k)] for d, k in enumerate(p.kernel))
+    return math.prod(sum(max(0, last - first) for first, last in axis) for axis in spans)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A problem, and how the primitive's operands become its arrays and its result theirs."""

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ._batch import over_batch
 from ._layout import beside, columns, total
 from ._problem import TILE, Problem
 from ._steps import Tiling, winograd_axis, winograd_step
@@ -144,7 +145,7 @@ def weight_by_tiles(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     and transformed once.
     """
     axis, cut = _plan(p)
-    images, along, rows = cut.images, 2 + axis, TILE * cut.tiles
+    along, rows = 2 + axis, TILE * cut.tiles
     whole = cut.strips * rows
 
     def strip(padded: jax.Array, gradients: jax.Array) -> jax.Array:
@@ -154,23 +155,23 @@ def weight_by_tiles(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
         patches = _columns(p, padded, axis, cut)
         return lax.dot_general(lines, patches, (((2,), (2,)), ((0,), (0,))))
 
-    def step(k: jax.Array, sums: jax.Array) -> jax.Array:
-        some = (lax.dynamic_slice_in_dim(a, k * images, images) for a in (x, g))
-        padded = _padded(p, next(some), axis, whole, cut.extra)
-        missing = [(0, whole - m if d == axis else 0) for d, m in enumerate(p.out)]
-        gradients = beside(next(some), missing)
+    shape = (SIZE, p.out_channels, p.in_channels * p.taps // TAPS)
+    missing = [(0, whole - m if d == axis else 0) for d, m in enumerate(p.out)]
+
+    def step(some: jax.Array, gradients: jax.Array) -> jax.Array:
+        padded = _padded(p, some, axis, whole, cut.extra)
+        gradients = beside(gradients, missing)
         if cut.strips == 1:
-            return sums + strip(padded, gradients)
+            return strip(padded, gradients)
 
         def add(i: jax.Array, sums: jax.Array) -> jax.Array:
             data = lax.dynamic_slice_in_dim(padded, i * rows, rows + TAPS - 1, along)
             lines = lax.dynamic_slice_in_dim(gradients, i * rows, rows, along)
             return sums + strip(data, lines)
 
-        return lax.fori_loop(0, cut.strips, add, sums)
+        return lax.fori_loop(0, cut.strips, add, jnp.zeros(shape, x.dtype))
 
-    shape = (SIZE, p.out_channels, p.in_channels * p.taps // TAPS)
-    sums = lax.fori_loop(0, p.batch // images, step, jnp.zeros(shape, x.dtype))
+    sums = over_batch(step, x, g, cut.images)
     rest = (p.in_channels, *p.kernel[:axis], *p.kernel[axis + 1 :])
     parts = [_mixed(f, list(sums)).reshape(p.out_channels, *rest) for f in KERNEL.T]
     return jnp.stack(parts, along)
