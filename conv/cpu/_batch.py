@@ -1,6 +1,6 @@
 """Going through a batch in chunks, so that temporary arrays stay in the cache and below a limit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -32,3 +32,31 @@ def image_by_image(image: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax
     one = partial(lax.dynamic_slice_in_dim, x, slice_size=1)
     results = lax.map(lambda k: image(one(k))[0], jnp.arange(x.shape[0]))
     return cast("jax.Array", results)
+
+
+def part_of(x: jax.Array, image: jax.Array, images: int, part: jax.Array, parts: int) -> jax.Array:
+    """Slice `images` images and one of `parts` parts of the channels from (N, C, ...)."""
+    channels = x.shape[1] // parts
+    starts = (image, part * channels, *[jnp.zeros_like(part)] * (x.ndim - 2))
+    return lax.dynamic_slice(x, starts, (images, channels, *x.shape[2:]))
+
+
+def by_parts(
+    step: Callable[[jax.Array, jax.Array], jax.Array],
+    x: jax.Array,
+    shape: Sequence[int],
+    images: int,
+    parts: int,
+) -> jax.Array:
+    """Compute an array of `shape`, some images and one part of the channels after the other.
+
+    `step(part, some)` returns that part of the result from that part of x (N, C, ...).
+    """
+
+    def add(k: jax.Array, y: jax.Array) -> jax.Array:
+        image, part = k // parts * images, k % parts
+        found = step(part, part_of(x, image, images, part, parts))
+        starts = (image, part * found.shape[1], *[jnp.zeros_like(part)] * (found.ndim - 2))
+        return lax.dynamic_update_slice(y, found, starts)
+
+    return lax.fori_loop(0, shape[0] // images * parts, add, jnp.zeros(shape, x.dtype))

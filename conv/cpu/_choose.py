@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from ._limits import LIMITS
 from ._problem import TILE, Problem, meetings
-from ._steps import innermost_step, itemsize, phases_step, winograd_axis, winograd_step
+from ._steps import (
+    innermost_step,
+    itemsize,
+    phases_step,
+    product_step,
+    winograd_axis,
+    winograd_step,
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,8 @@ def _forward(p: Problem) -> Route:
             if p.unit_stride and p.unit_dilation and per_group >= LIMITS.stock_channels:
                 return Route("stock", "long kernels over many channels a group: XLA's own is ahead")
             return Route("group_by_group", "long kernels: columns, one group after the other")
+        if product_step(p):
+            return Route("product_a_group", "groups: a product of columns for each, in a loop")
         if all(innermost_step(p)):
             return Route("by_groups", "columns with the batch innermost, some groups at a time")
         return Route("blocks", "groups merged to blocks, each a dense convolution")

@@ -6,6 +6,7 @@ move the whole computation to a layout in which it is several times slower. So t
 them, for channels first and for arrays that come with their channels last.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import product
 
@@ -14,11 +15,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._direct import kernel_last
-from ._layout import Pairs, at_tap, interleave, offsets, pad_space, total, trim
+from ._layout import Pairs, at_tap, interleave, offsets, pad_before, pad_space, total, trim
+from ._limits import LIMITS
 
 
 def _scaled(x: jax.Array, factors: jax.Array, dims: int) -> jax.Array:
     return x * factors.reshape(1, *factors.shape, *(1,) * dims)
+
+
+def _padded(x: jax.Array, padding: Pairs, kernel: Sequence[int], many: int) -> jax.Array:
+    few = many == 1 and math.prod(kernel) <= LIMITS.shared_padding_taps
+    few = few and x.shape[-1] >= LIMITS.shared_padding_length
+    return pad_before(x, padding) if few else pad_space(x, padding)
 
 
 def depthwise(
@@ -33,7 +41,7 @@ def depthwise(
     n, c = x.shape[:2]
     many = w.shape[0] // c
     dims, kernel = len(out), w.shape[2:]
-    padded = pad_space(x, padding)
+    padded = _padded(x, padding, kernel, many)
     factors = w.reshape(c, many, *kernel)
     if many == 1:
         factors = factors[:, 0]
@@ -156,7 +164,7 @@ def depthwise_weight(
     n, c = x.shape[:2]
     out = g.shape[2:]
     many, dims = g.shape[1] // c, len(out)
-    padded = pad_space(x, padding)
+    padded = _padded(x, padding, kernel, many)
     if many > 1:
         padded, g = padded[:, :, None], g.reshape(n, c, many, *out)
     products = [at_tap(padded, tap, out, stride) * g for tap in offsets(kernel, dilation)]

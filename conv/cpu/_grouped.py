@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import over_batch
+from ._batch import by_parts, over_batch, part_of
 from ._depthwise import sums_of_products
 from ._layout import Pairs, at_tap, columns, offsets, pad_space, total
-from ._steps import weight_step
+from ._problem import Problem
+from ._steps import product_step, weight_step
 
 
 def elementwise(
@@ -63,6 +64,23 @@ def elementwise_weight(
     return jnp.stack(sums, -1).sum(0).reshape(o, c // groups, *kernel)
 
 
+def by_columns_of_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve some groups of one image after the other, in steps of one thread: (N, O, *out)."""
+    together = product_step(p)
+    parts = p.groups // together
+    kernels = w.reshape(parts, together, p.per_group[1], -1)
+
+    def step(part: jax.Array, some: jax.Array) -> jax.Array:
+        data = pad_space(some.swapaxes(0, 1), p.padding)
+        patches = columns(data, p.kernel, p.out, p.stride, p.dilation, axis=1)
+        patches = patches.reshape(together, kernels.shape[3], -1)
+        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
+        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
+        return product.reshape(1, -1, *p.out)
+
+    return by_parts(step, x, (p.batch, p.out_channels, *p.out), 1, parts)
+
+
 def product_weight(
     x: jax.Array,
     g: jax.Array,
@@ -93,20 +111,15 @@ def product_weight(
     if together == groups:
         sums = over_batch(step, x, g, chunk)
     else:
-        steps = groups // together
-
-        def some(part: jax.Array, array: jax.Array, image: jax.Array) -> jax.Array:
-            channels = array.shape[1] // steps
-            starts = (image, part * channels, *[jnp.zeros_like(part)] * len(out))
-            return lax.dynamic_slice(array, starts, (1, channels, *array.shape[2:]))
+        parts = groups // together
 
         def add(k: jax.Array, sums: jax.Array) -> jax.Array:
-            image, part = k // steps, k % steps
-            found = step(some(part, x, image), some(part, g, image))
+            image, part = k // parts, k % parts
+            found = step(*(part_of(a, image, 1, part, parts) for a in (x, g)))
             before = lax.dynamic_slice_in_dim(sums, part * together, together)
             return lax.dynamic_update_slice_in_dim(sums, before + found, part * together, 0)
 
-        sums = lax.fori_loop(0, n * steps, add, jnp.zeros((groups, rows, o // groups), x.dtype))
+        sums = lax.fori_loop(0, n * parts, add, jnp.zeros((groups, rows, o // groups), x.dtype))
     return sums.swapaxes(1, 2).reshape(o, c // groups, *kernel)
 
 

@@ -6,9 +6,9 @@ there and back are transposes of matrices, (images, the rest), which XLA does bl
 """
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
+from ._batch import by_parts
 from ._layout import columns, pad_space
 from ._problem import Problem
 from ._steps import innermost_step
@@ -19,22 +19,15 @@ def by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     n, o = p.batch, p.out_channels
     per_group, out_per_group = p.per_group
     images, together = innermost_step(p)
-    rows, steps = per_group * p.taps, p.groups // together
-    flat = x.reshape(n, -1)
-    kernels = w.reshape(steps, together, out_per_group, rows)
-    read, written = flat.shape[1] // steps, o * p.length // steps
+    parts = p.groups // together
+    kernels = w.reshape(parts, together, out_per_group, per_group * p.taps)
+    window = ((*p.kernel, 1), (*p.out, images), (*p.stride, 1), (*p.dilation, 1))
 
-    def add(k: jax.Array, y: jax.Array) -> jax.Array:
-        image, part = k // steps * images, k % steps
-        some = lax.dynamic_slice(flat, (image, part * read), (images, read))
+    def step(part: jax.Array, some: jax.Array) -> jax.Array:
         data = pad_space(some.T.reshape(-1, 1, *p.space, images), [*p.padding, (0, 0)])
-        window = ((*p.kernel, 1), (*p.out, images), (*p.stride, 1), (*p.dilation, 1))
-        patches = columns(data, *window, axis=1).reshape(together, rows, -1)
-        kernel_part = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
-        product = lax.dot_general(kernel_part, patches, (((2,), (1,)), ((0,), (0,))))
-        return lax.dynamic_update_slice(
-            y, product.reshape(written, images).T, (image, part * written)
-        )
+        patches = columns(data, *window, axis=1).reshape(together, kernels.shape[3], -1)
+        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
+        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
+        return product.reshape(-1, images).T
 
-    start = jnp.zeros((n, written * steps), x.dtype)
-    return lax.fori_loop(0, n // images * steps, add, start).reshape(n, o, *p.out)
+    return by_parts(step, x.reshape(n, -1), (n, o * p.length), images, parts).reshape(n, o, *p.out)

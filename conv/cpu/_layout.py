@@ -37,6 +37,27 @@ def beside(x: jax.Array, pairs: Pairs) -> jax.Array:
     return x
 
 
+def pad_before(x: jax.Array, pairs: Pairs) -> jax.Array:
+    """Pad as `pad_space` does, where each row's last zeros are the first ones of the next.
+
+    XLA copies element by element where lax.pad has zeros on both sides of a row, and by vectors
+    where it has them on one (a fourteenth of the time). What reads the result computes places in
+    it: that is cheap for a few readers only.
+    """
+    low, high = pairs[-1]
+    lead = x.ndim - len(pairs)
+    if min(low, high) < 1 or any(min(pair) < 0 for pair in pairs):
+        return pad_space(x, pairs)
+    config = [(0, 0, 0)] * lead + [(a, b, 0) for a, b in pairs]
+    first, last, _ = config[-2]
+    config[-2:] = [(first, last + 1, 0), (low + high, 0, 0)]
+    y = lax.pad(x, jnp.zeros((), x.dtype), config)
+    *outer, rows, width = y.shape
+    flat = y.reshape(*outer, rows * width)
+    whole = lax.slice_in_dim(flat, high, high + (rows - 1) * width, axis=-1)
+    return whole.reshape(*outer, rows - 1, width)
+
+
 def crop_space(x: jax.Array, pairs: Pairs) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
     """Carry out the negative part of a padding, and return what remains of it."""
     x = pad_space(x, [(min(a, 0), min(b, 0)) for a, b in pairs])

@@ -70,6 +70,10 @@ class Limits:
     apart_few: float = 0.4
     apart_bytes: int = 32 * MEGABYTE
     apart_channels: int = 64
+    # Depthwise kernels of up to so many elements read rows that share their padding (9: 1.2 to 1.4
+    # times faster, 49: 1.4 times slower), where the rows are this long (28 and 14: 0.7 to 1.1).
+    shared_padding_taps: int = 9
+    shared_padding_length: int = 48
     # Grouped: sums of shifted products up to so many products an output; block size of the others.
     elementwise_products: int = 36
     elementwise_phases: int = 10
@@ -101,11 +105,13 @@ class Limits:
     chunk_bytes: int = 8 * MEGABYTE
     strip_bytes: int = 12 * MEGABYTE
     group_chunk_bytes: int = 4 * MEGABYTE
-    # Strided grouped weight gradients on so few cores go in steps of one thread: where the cores
-    # share a cache they take 1.1 to 1.25 times as long, where they do not half of it (unstrided
-    # ones 1.5 to 1.7 times as long where they share one).
+    # Strided grouped convolutions on so few cores go in steps of one thread, in all roles, forward
+    # and backward where rows have so many elements: where the cores share a cache they take 1.1 to
+    # 1.4 times as long, where they do not 0.5 to 0.7 of it (rows of 14: 1.1 to 1.4 and 0.8 to 1.0;
+    # unstrided weight gradients 1.5 to 1.7 times as long where they share one).
     few_cores: int = 2
     one_thread_bytes: int = MEGABYTE // 4
+    one_thread_row: int = 24
     product_bytes: int = 24 * MEGABYTE
     pointwise_weight_bytes: int = 24 * MEGABYTE
     pointwise_weight_length: int = 1024

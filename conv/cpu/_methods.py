@@ -53,6 +53,8 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return _grouped.elementwise(x, w, p.groups, p.out, p.padding, p.dilation)
     if method == "by_groups":
         return by_groups(p, x, w)
+    if method == "product_a_group":
+        return _grouped.by_columns_of_groups(p, x, w)
     if method == "blocks":
         return in_blocks(p, x, w)
     if method == "group_by_group":

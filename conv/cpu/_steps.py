@@ -12,13 +12,40 @@ def innermost_step(p: Problem) -> tuple[int, int]:
 
     (0, 0) where the columns of one group, and of enough images to copy in runs, are too large.
     """
-    per_group, _ = p.per_group
-    size = per_group * p.taps * p.length * itemsize(p)
+    size = columns_of_group(p)
     fitting = min(LIMITS.innermost_images, LIMITS.innermost_bytes // size)
     images = _divisor(p.batch, fitting)
     if images < min(LIMITS.innermost_few, _divisor(p.batch, LIMITS.innermost_images)):
         return 0, 0
     return images, _divisor(p.groups, max(1, LIMITS.innermost_loop_bytes // (images * size)))
+
+
+def one_thread_groups(groups: int, size: int) -> int:
+    """Return how many groups go together in steps that XLA leaves to one thread, 0 if none may.
+
+    `size` is the bytes of the largest array of one group and image. With two cores or fewer only:
+    what one core writes and the other one reads takes twice as long where they share no cache.
+    """
+    if (os.cpu_count() or 1) > LIMITS.few_cores:
+        return 0
+    return _divisor(groups, LIMITS.one_thread_bytes // size)
+
+
+def columns_of_group(p: Problem) -> int:
+    """Return the bytes of one group's columns of one image."""
+    return p.per_group[0] * p.taps * p.length * itemsize(p)
+
+
+def product_step(p: Problem) -> int:
+    """Return how many groups of one image of a strided convolution go together, 0 if none may."""
+    if p.unit_stride or not _long_rows(p):
+        return 0
+    return one_thread_groups(p.groups, columns_of_group(p))
+
+
+def _long_rows(p: Problem) -> bool:
+    """Whether copies of rows are long enough, so that one thread keeps up with two."""
+    return p.dims > 1 and p.out[-1] >= LIMITS.one_thread_row
 
 
 def phases_step(p: Problem) -> tuple[int, int]:
@@ -27,8 +54,11 @@ def phases_step(p: Problem) -> tuple[int, int]:
     The latter is 0 where one group is too much.
     """
     q, _ = p.phased()
-    per_group, out_per_group = q.per_group
-    size = (per_group * q.taps + out_per_group) * q.length * itemsize(p)
+    columns, products = columns_of_group(q), q.per_group[1] * q.length * itemsize(p)
+    together = one_thread_groups(p.groups, max(columns, products))
+    if together and _long_rows(q):
+        return 1, together
+    size = columns + products
     images = _divisor(p.batch, max(1, min(LIMITS.innermost_images, LIMITS.phases_bytes // size)))
     return images, _divisor(p.groups, LIMITS.phases_bytes // (images * size))
 
@@ -36,14 +66,11 @@ def phases_step(p: Problem) -> tuple[int, int]:
 def weight_step(batch: int, groups: int, size: int, strided: bool) -> tuple[int, int]:
     """Return how many images and groups of a grouped weight gradient go together.
 
-    `size` is the bytes of one group's columns of one image. With two cores or fewer, steps of
-    strided ones are so small that XLA leaves each to one thread, where it can: columns that one
-    core writes and the other one reads take twice as long where the two do not share a cache.
+    `size` is the bytes of one group's columns of one image.
     """
-    if strided and (os.cpu_count() or 1) <= LIMITS.few_cores:
-        together = _divisor(groups, LIMITS.one_thread_bytes // size)
-        if together:
-            return 1, together
+    together = one_thread_groups(groups, size) if strided else 0
+    if together:
+        return 1, together
     return chunk_of(batch, groups * size, LIMITS.group_chunk_bytes), groups
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import image_by_image
+from ._batch import by_parts, image_by_image
 from ._direct import convolve_last, kernel_last
 from ._layout import (
     Pairs,
@@ -113,31 +113,25 @@ def as_one_by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     if cropped_away(q.space, q.padding):
         return jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
     images, together = phases_step(p)
-    per_group, out_per_group = (together * n for n in p.per_group)
+    out_per_group = together * p.per_group[1]
+    parts = p.groups // together
     order = [0, *range(3, 3 + 2 * dims, 2), 1, *range(2, 2 + 2 * dims, 2)]
-    steps = p.groups // together
     kernels = _strides(w, p.spread).transpose(order)
-    kernels = kernels.reshape(steps, together, q.out_channels // p.groups, -1)
+    kernels = kernels.reshape(parts, together, q.out_channels // p.groups, -1)
     x, rest = crop_space(x, q.padding)
     order = [1 + dims, 0, *(m for i in range(dims) for m in (2 + dims + i, 1 + i))]
     ones = (1,) * dims
 
-    def step(k: jax.Array, y: jax.Array) -> jax.Array:
-        image, part = k // steps * images, k % steps
-        none = [jnp.zeros_like(k)] * dims
-        size = (images, per_group, *x.shape[2:])
-        some = lax.dynamic_slice(x, [image, part * per_group, *none], size)
+    def step(part: jax.Array, some: jax.Array) -> jax.Array:
         data = beside(some.swapaxes(0, 1), rest)
         patches = columns(data, q.kernel, q.out, ones, ones, axis=1)
         patches = patches.reshape(together, kernels.shape[3], -1)
         kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
         product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
         each = product.reshape(out_per_group, *p.spread, images, *q.out).transpose(order)
-        found = _joined(each, p.out, early)
-        return lax.dynamic_update_slice(y, found, [image, part * out_per_group, *none])
+        return _joined(each, p.out, early)
 
-    start = jnp.zeros((p.batch, p.out_channels, *p.out), x.dtype)
-    return lax.fori_loop(0, p.batch // images * steps, step, start)
+    return by_parts(step, x, (p.batch, p.out_channels, *p.out), images, parts)
 
 
 def _strides(w: jax.Array, spread: Sequence[int]) -> jax.Array:

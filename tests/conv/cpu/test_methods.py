@@ -227,20 +227,59 @@ def test_each_method_beside_pytorch(
 
 
 @pytest.mark.parametrize("cores", [2, 16])
-def test_strided_grouped_weights_on_few_and_many_cores(
-    cores: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some groups of an image at a time, or some images: the same gradient."""
+def test_strided_groups_on_few_and_many_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some groups of an image at a time, or some images: the same result and gradients."""
     monkeypatch.setattr("conv.cpu._steps.os.cpu_count", lambda: cores)
-    x, w, g = draw(0, (3, 32, 41, 40)), draw(1, (32, 8, 3, 3)), draw(2, (3, 32, 21, 20))
-    assert (_steps.weight_step(3, 4, 8 * 72 * 21 * 20, True)[1] < 4) == (cores == 2)
-    arguments = {"stride": 2, "padding": 1, "groups": 4}
-    found = jax.jit(jax.grad(lambda w: (conv.conv2d(x, w, **arguments) * g).sum()))(jnp.asarray(w))
-    weight = to_torch(w, requires_grad=True)
-    torch.nn.functional.conv2d(to_torch(x), weight, **arguments).backward(to_torch(g))
-    assert weight.grad is not None
-    right = weight.grad.numpy()
-    np.testing.assert_allclose(found, right, rtol=0, atol=1e-12 * np.abs(right).max())
+    x, w, g = draw(0, (3, 32, 51, 52)), draw(1, (96, 4, 3, 3)), draw(2, (3, 96, 26, 26))
+    arguments = {"stride": 2, "padding": 1, "groups": 8}
+
+    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
+        return value_and_gradients(lambda x, w: conv.conv2d(x, w, **arguments), x, w, g)
+
+    few = cores == 2
+    first, *rest = (r.method for r in conv.routes(gradients, x, w, g))
+    assert first == ("product_a_group" if few else "by_groups")
+    assert sorted(rest) == ["phases_by_groups", "product_a_group"]
+    assert (_steps.weight_step(3, 8, 4 * 72 * 26 * 26, True)[1] < 8) == few
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = torch.nn.functional.conv2d(*tensors, **arguments)
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
+        right = right.detach().numpy()
+        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
+
+
+@pytest.mark.parametrize(
+    ("space", "kernel", "arguments"),
+    [
+        ((50,), (3,), {"padding": 1}),
+        ((50,), (4,), {"padding": 3}),
+        ((61,), (2,), {"padding": 5, "stride": 3, "dilation": 4}),
+        ((5, 48), (3, 3), {"padding": (0, 1)}),
+        ((7, 49), (3, 3), {"padding": 2, "stride": 2, "dilation": 2}),
+        ((1, 60), (1, 9), {"padding": (3, 8)}),
+        ((3, 2, 64), (1, 3, 3), {"padding": (2, 1, 1)}),
+    ],
+)
+def test_depthwise_rows_that_share_their_padding(
+    space: tuple[int, ...], kernel: tuple[int, ...], arguments: dict[str, Any]
+) -> None:
+    """A row's last zeros are the next one's first: also behind the last row of the last channel."""
+    dims = len(space)
+    assert space[-1] >= _choose.LIMITS.shared_padding_length
+    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
+    x, w = draw(0, (2, 3, *space)), draw(1, (3, 1, *kernel))
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = theirs(*tensors, **arguments, groups=3)
+    g = draw(2, tuple(expected.shape))
+
+    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
+        return value_and_gradients(lambda x, w: ours(x, w, **arguments, groups=3), x, w, g)
+
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
+        right = right.detach().numpy()
+        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("arguments", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
