@@ -138,6 +138,9 @@ def _forward(p: Problem) -> Route:
         return Route("depth_slices", "depth becomes channels of a two-dimensional convolution")
     if p.dims == 2 and not p.unit_stride:
         if p.batch > 1:
+            large = p.taps >= LIMITS.stock_taps and p.dtype != "float64"
+            if large and p.out_channels == LIMITS.stock_outputs:
+                return Route("stock", "strided, a large kernel, 64 outputs: XLA's own is as fast")
             return Route("columns_one_by_one", "strided: columns, image by image")
         return Route("columns", "strided: columns")
     # XLA exchanges the operands where the kernel is longer than the input, and then finds no

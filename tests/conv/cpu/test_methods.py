@@ -226,6 +226,24 @@ def test_each_method_beside_pytorch(
         np.testing.assert_allclose(mine, right, rtol=0, atol=1e-11 * np.abs(right).max())
 
 
+@pytest.mark.parametrize(
+    ("outputs", "dtype", "method"),
+    [
+        (64, "float32", "stock"),
+        (64, "bfloat16", "stock"),
+        (64, "float64", "columns_one_by_one"),  # XLA has no kernel of its own for it
+        (96, "float32", "columns_one_by_one"),
+    ],
+)
+def test_first_layers_that_stay_with_xla(outputs: int, dtype: str, method: str) -> None:
+    shapes = ((2, 3, 40, 40), (outputs, 3, 7, 7))
+    found = conv.routes(
+        lambda x, w: conv.conv2d(x, w, stride=2, padding=3),
+        *(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape in shapes),
+    )
+    assert [r.method for r in found] == [method]
+
+
 @pytest.mark.parametrize("cores", [2, 16])
 def test_strided_groups_on_few_and_many_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some groups of an image at a time, or some images: the same result and gradients."""
