@@ -99,7 +99,7 @@ def _operations(p: Problem) -> int:
 def _forward(p: Problem) -> Route:
     per_group, _ = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
-    if p.channels_last and p.groups == 1:
+    if p.channels_last and p.groups == 1 and p.has_kernel:
         strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride
         large = p.taps == 1 and p.length >= LIMITS.last_pointwise_length
         if strided or large or (p.taps == 1 and not p.unit_stride):
@@ -138,7 +138,7 @@ def _forward(p: Problem) -> Route:
         return Route("depth_slices", "depth becomes channels of a two-dimensional convolution")
     if p.dims == 2 and not p.unit_stride:
         if p.batch > 1:
-            large = p.taps >= LIMITS.stock_taps and p.dtype != "float64"
+            large = p.taps >= LIMITS.stock_taps and p.has_kernel
             if large and p.out_channels == LIMITS.stock_outputs:
                 return Route("stock", "strided, a large kernel, 64 outputs: XLA's own is as fast")
             return Route("columns_one_by_one", "strided: columns, image by image")
@@ -211,8 +211,11 @@ def _weight(p: Problem) -> Route:
         return Route("product_a_group", "groups: a product of columns for each, in a loop")
     if p.dims == 1 and spectral and p.taps >= LIMITS.spectra_dense:
         return Route("spectra", "a long kernel is a product of spectra")
-    if p.dims == 1 and p.channels_last and p.out[0] <= p.space[0]:
-        return Route("stock", "channels last: XLA's own kernel takes them as they come")
+    if p.dims == 1 and p.out[0] <= p.space[0] and p.has_kernel:
+        if p.channels_last:
+            return Route("stock", "channels last: XLA's own kernel takes them as they come")
+        if p.unit_stride and p.unit_dilation and p.taps <= LIMITS.stock_line_taps:
+            return Route("stock", "a short kernel along a line: XLA's own is as fast")
     if _apart(p):
         return Route("tap_by_tap", "most taps meet padding: a product for each, where it does not")
     if _tiled(p):

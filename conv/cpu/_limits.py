@@ -96,6 +96,9 @@ class Limits:
     # Where zeros make whole strides of a kernel, up to so many channels a group (3 x 3 at stride 2:
     # 1.0 to 1.7 times faster than blocks, 128 channels 0.8 to 1.0, 256 0.7).
     phases_channels: int = 64
+    # Dense weight gradients along a line: up to so many elements XLA's own kernel takes 0.7 to 1.1
+    # of the time of columns (3 to 7 were measured).
+    stock_line_taps: int = 7
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
     small_weight: int = 2**20

@@ -68,6 +68,11 @@ class Problem:
         return self.in_channels // self.groups, self.out_channels // self.groups
 
     @property
+    def has_kernel(self) -> bool:
+        """Whether XLA has convolution kernels for the dtype: float64 goes element by element."""
+        return self.dtype != "float64"
+
+    @property
     def unit_stride(self) -> bool:
         """Whether the window moves by one."""
         return set(self.stride) == {1}
