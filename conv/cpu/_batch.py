@@ -60,3 +60,15 @@ def by_parts(
         return lax.dynamic_update_slice(y, found, starts)
 
     return lax.fori_loop(0, shape[0] // images * parts, add, jnp.zeros(shape, x.dtype))
+
+
+def times_columns(kernels: jax.Array, part: jax.Array, patches: jax.Array) -> jax.Array:
+    """Multiply a part's kernels by its columns, group by group.
+
+    (parts, groups, O, rows) and columns of groups * rows * positions elements to
+    (groups, O, positions).
+    """
+    _, groups, _, rows = kernels.shape
+    columns = patches.reshape(groups, rows, -1)
+    kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
+    return lax.dot_general(kernel, columns, (((2,), (1,)), ((0,), (0,))))

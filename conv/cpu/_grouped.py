@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._batch import by_parts, over_batch, part_of
+from ._batch import by_parts, over_batch, part_of, times_columns
 from ._depthwise import sums_of_products
 from ._layout import Pairs, at_tap, columns, offsets, pad_space, total
 from ._problem import Problem
@@ -73,10 +73,7 @@ def by_columns_of_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     def step(part: jax.Array, some: jax.Array) -> jax.Array:
         data = pad_space(some.swapaxes(0, 1), p.padding)
         patches = columns(data, p.kernel, p.out, p.stride, p.dilation, axis=1)
-        patches = patches.reshape(together, kernels.shape[3], -1)
-        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
-        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
-        return product.reshape(1, -1, *p.out)
+        return times_columns(kernels, part, patches).reshape(1, -1, *p.out)
 
     return by_parts(step, x, (p.batch, p.out_channels, *p.out), 1, parts)
 

@@ -6,9 +6,8 @@ there and back are transposes of matrices, (images, the rest), which XLA does bl
 """
 
 import jax
-from jax import lax
 
-from ._batch import by_parts
+from ._batch import by_parts, times_columns
 from ._layout import columns, pad_space
 from ._problem import Problem
 from ._steps import innermost_step
@@ -25,9 +24,7 @@ def by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
 
     def step(part: jax.Array, some: jax.Array) -> jax.Array:
         data = pad_space(some.T.reshape(-1, 1, *p.space, images), [*p.padding, (0, 0)])
-        patches = columns(data, *window, axis=1).reshape(together, kernels.shape[3], -1)
-        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
-        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
+        product = times_columns(kernels, part, columns(data, *window, axis=1))
         return product.reshape(-1, images).T
 
     return by_parts(step, x.reshape(n, -1), (n, o * p.length), images, parts).reshape(n, o, *p.out)

@@ -10,9 +10,8 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from ._batch import by_parts, image_by_image
+from ._batch import by_parts, image_by_image, times_columns
 from ._direct import convolve_last, kernel_last
 from ._layout import (
     Pairs,
@@ -125,9 +124,7 @@ def as_one_by_groups(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     def step(part: jax.Array, some: jax.Array) -> jax.Array:
         data = beside(some.swapaxes(0, 1), rest)
         patches = columns(data, q.kernel, q.out, ones, ones, axis=1)
-        patches = patches.reshape(together, kernels.shape[3], -1)
-        kernel = lax.dynamic_index_in_dim(kernels, part, keepdims=False)
-        product = lax.dot_general(kernel, patches, (((2,), (1,)), ((0,), (0,))))
+        product = times_columns(kernels, part, patches)
         each = product.reshape(out_per_group, *p.spread, images, *q.out).transpose(order)
         return _joined(each, p.out, early)
 
