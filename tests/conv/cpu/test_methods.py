@@ -71,6 +71,27 @@ def value_and_gradients(call: Any, x: jax.Array, w: jax.Array, g: jax.Array) -> 
     return (y, *pull(g))
 
 
+def agree_with_pytorch(
+    x: np.ndarray, w: np.ndarray, arguments: dict[str, Any], tolerance: float
+) -> list[str]:
+    """Compare the result and both gradients; return the methods, forward first, then sorted."""
+    dims = w.ndim - 2
+    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
+
+    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
+        return value_and_gradients(lambda x, w: ours(x, w, **arguments), x, w, g)
+
+    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
+    expected = theirs(*tensors, **arguments)
+    g = draw(2, tuple(expected.shape))
+    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
+    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
+        right = right.detach().numpy()
+        np.testing.assert_allclose(mine, right, rtol=0, atol=tolerance * np.abs(right).max())
+    first, *rest = (r.method for r in conv.routes(gradients, x, w, g))
+    return [first, *sorted(rest)]
+
+
 def sweep(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> Counter:
     """Compare the rule on and off over random calls; return how often each method was used."""
     used: Counter = Counter()
@@ -207,23 +228,9 @@ def test_each_method_beside_pytorch(
     """The method is the one named, and its result PyTorch's, forward and in both gradients."""
     # This limit depends on jaxlib's rounding in float32.
     monkeypatch.setattr(_choose, "LIMITS", replace(_choose.LIMITS, tile_products=768))
-    dims = len(weight) - 2
-    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
-    x, w = draw(0, input), draw(1, weight)
-
-    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
-        return value_and_gradients(lambda x, w: ours(x, w, **arguments), x, w, g)
-
-    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
-    expected = theirs(*tensors, **arguments)
-    g = draw(2, tuple(expected.shape))
-    first, *rest = (r.method for r in conv.routes(gradients, x, w, g))
-    assert [first, *sorted(rest)] == [methods[0], *sorted(methods[1:])]
-    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
-    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
-        right = right.detach().numpy()
-        # Fourier transforms lose a few bits more than plain sums.
-        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-11 * np.abs(right).max())
+    # Fourier transforms lose a few bits more than plain sums.
+    found = agree_with_pytorch(draw(0, input), draw(1, weight), arguments, 1e-11)
+    assert found == [methods[0], *sorted(methods[1:])]
 
 
 @pytest.mark.parametrize(
@@ -271,23 +278,11 @@ def test_weight_gradients_along_a_line(arguments: dict[str, int], dtype: str, me
 def test_strided_groups_on_few_and_many_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some groups of an image at a time, or some images: the same result and gradients."""
     monkeypatch.setattr("conv.cpu._steps.os.cpu_count", lambda: cores)
-    x, w, g = draw(0, (3, 32, 51, 52)), draw(1, (96, 4, 3, 3)), draw(2, (3, 96, 26, 26))
-    arguments = {"stride": 2, "padding": 1, "groups": 8}
-
-    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
-        return value_and_gradients(lambda x, w: conv.conv2d(x, w, **arguments), x, w, g)
-
-    few = cores == 2
-    first, *rest = (r.method for r in conv.routes(gradients, x, w, g))
-    assert first == ("product_a_group" if few else "by_groups")
-    assert sorted(rest) == ["phases_by_groups", "product_a_group"]
+    x, w, few = draw(0, (3, 32, 51, 52)), draw(1, (96, 4, 3, 3)), cores == 2
     assert (_steps.weight_step(3, 8, 4 * 72 * 26 * 26, True)[1] < 8) == few
-    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
-    expected = torch.nn.functional.conv2d(*tensors, **arguments)
-    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
-    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
-        right = right.detach().numpy()
-        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
+    found = agree_with_pytorch(x, w, {"stride": 2, "padding": 1, "groups": 8}, 1e-12)
+    first = "product_a_group" if few else "by_groups"
+    assert found == [first, "phases_by_groups", "product_a_group"]
 
 
 @pytest.mark.parametrize(
@@ -306,21 +301,9 @@ def test_depthwise_rows_that_share_their_padding(
     space: tuple[int, ...], kernel: tuple[int, ...], arguments: dict[str, Any]
 ) -> None:
     """A row's last zeros are the next one's first: also behind the last row of the last channel."""
-    dims = len(space)
     assert space[-1] >= _choose.LIMITS.shared_padding_length
-    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
     x, w = draw(0, (2, 3, *space)), draw(1, (3, 1, *kernel))
-    tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
-    expected = theirs(*tensors, **arguments, groups=3)
-    g = draw(2, tuple(expected.shape))
-
-    def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
-        return value_and_gradients(lambda x, w: ours(x, w, **arguments, groups=3), x, w, g)
-
-    rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
-    for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
-        right = right.detach().numpy()
-        np.testing.assert_allclose(mine, right, rtol=0, atol=1e-12 * np.abs(right).max())
+    agree_with_pytorch(x, w, {**arguments, "groups": 3}, 1e-12)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
