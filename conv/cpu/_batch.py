@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -27,11 +26,16 @@ def over_batch(
     return lax.fori_loop(0, n // chunk, add, jnp.zeros(total.shape, total.dtype))
 
 
-def image_by_image(image: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """Compute image(x[k:k+1]) for each k in a loop, and put the results together."""
-    one = partial(lax.dynamic_slice_in_dim, x, slice_size=1)
-    results = lax.map(lambda k: image(one(k))[0], jnp.arange(x.shape[0]))
-    return cast("jax.Array", results)
+def image_by_image(
+    step: Callable[[jax.Array], jax.Array], x: jax.Array, images: int = 1
+) -> jax.Array:
+    """Compute step(x[k:k+images]) for one k after the other, and put the results together."""
+    n = x.shape[0]
+    if images == n:
+        return step(x)
+    some = partial(lax.dynamic_slice_in_dim, x, slice_size=images)
+    results: jax.Array = lax.map(lambda k: step(some(k)), jnp.arange(0, n, images))
+    return results.reshape(n, *results.shape[2:])
 
 
 def part_of(x: jax.Array, image: jax.Array, images: int, part: jax.Array, parts: int) -> jax.Array:

@@ -35,7 +35,7 @@ def choose(problem: Problem) -> Route:
 # Methods whose program grows with the kernel: an operation for each of its elements.
 UNROLLED = {
     "columns",
-    "columns_one_by_one",
+    "columns_in_steps",
     "depthwise",
     "depthwise_last",
     "depthwise_spread",
@@ -141,16 +141,21 @@ def _forward(p: Problem) -> Route:
             large = p.taps >= LIMITS.stock_taps and p.has_kernel
             if large and p.out_channels == LIMITS.stock_outputs:
                 return Route("stock", "strided, a large kernel, 64 outputs: XLA's own is as fast")
-            return Route("columns_one_by_one", "strided: columns, image by image")
+            return Route("columns_in_steps", "strided: columns, some images at a time")
         return Route("columns", "strided: columns")
     # XLA exchanges the operands where the kernel is longer than the input, and then finds no
     # kernel of its own for it.
     longer = any(k > n for k, n in zip(p.kernel, p.space, strict=True))
     few = p.in_channels * p.taps <= LIMITS.columns_rows
     if longer or (few and not (p.channels_last and p.unit_stride)):
-        if p.batch * p.in_channels * p.taps * p.length * itemsize(p) <= LIMITS.columns_bytes:
+        size = p.batch * p.in_channels * p.taps * p.length * itemsize(p)
+        rows = p.in_channels * p.taps
+        shared = rows > p.length and rows * p.out_channels >= LIMITS.shared_weights
+        if size <= LIMITS.columns_bytes and (p.batch == 1 or not shared):
             return Route("columns", "few input channels, or a kernel beyond the input: columns")
-        return Route("columns_one_by_one", "such, and a large image: columns, in a loop")
+        return Route("columns_in_steps", "such, and large, or many weights: some images at a time")
+    if not p.has_kernel:
+        return Route("direct", "dense: channels last; columns where XLA has no kernel for float64")
     # YNNPACK's kernel is at most as fast in training, and its rounding errors are several times
     # PyTorch's.
     return Route("direct", "dense: XLA's Eigen kernel, channels last")
@@ -183,6 +188,7 @@ def _transposed(p: Problem) -> Route:
     if small or line:
         return Route("product", "few outputs an input: one matrix product, then sums")
     few = max(p.in_channels, p.out_channels) <= LIMITS.few_channels
+    few = few or p.out_channels <= LIMITS.few_outputs
     if p.unit_dilation and (p.whole_strides().kernel == p.kernel or few):
         return Route("phases_as_one", "whole strides: all phases in one dense convolution")
     return Route("phases", "a small dense convolution for each phase")
@@ -223,7 +229,7 @@ def _weight(p: Problem) -> Route:
     if p.dims == 3:
         return Route("volume", "depth becomes batch and channels of two dimensions")
     size = p.batch * p.in_channels * p.taps * p.length * itemsize(p)
-    weights = p.in_channels * p.taps * p.out_channels * p.batch
+    weights = p.in_channels * p.taps * p.out_channels
     if (
         weights <= LIMITS.small_weight
         and size <= LIMITS.columns_bytes

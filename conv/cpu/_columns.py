@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from ._batch import image_by_image
 from ._layout import Pairs, columns, pad_space
+from ._limits import LIMITS
+from ._steps import chunk_of
 
 
 def by_columns(
@@ -17,26 +19,38 @@ def by_columns(
     stride: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
-    one_by_one: bool,
 ) -> jax.Array:
-    """Convolve (N, C, *space) with (O, C, *kernel).
+    """Convolve (N, C, *space) with (O, C, *kernel), all images at once: a product for each."""
+    n, o = x.shape[0], w.shape[0]
+    flat = w.reshape(o, -1)
+    patches = columns(pad_space(x, padding), w.shape[2:], out, stride, dilation)
+    shared = jnp.broadcast_to(flat, (n, *flat.shape))
+    return jnp.matmul(shared, patches.reshape(n, flat.shape[1], -1)).reshape(n, o, *out)
 
-    `one_by_one` goes through the batch in a loop, so that the columns of one image stay in the
-    cache and the temporary memory stays small.
+
+def by_columns_in_steps(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Do the same in a loop, with one product for the images of a step.
+
+    Their columns stay in the cache, and small images share what a product reads of the kernel. With
+    a small kernel there is little to share, and one image a step leaves nothing to transpose.
     """
     n, o = x.shape[0], w.shape[0]
-    kernel = w.shape[2:]
     flat = w.reshape(o, -1)
-    rows, length = flat.shape[1], math.prod(out)
+    size = flat.shape[1] * math.prod(out) * jnp.dtype(x.dtype).itemsize
+    large = flat.size >= LIMITS.shared_weights
+    images = chunk_of(n, size, LIMITS.chunk_bytes) if large else 1
 
-    def image(one: jax.Array) -> jax.Array:
-        padded = pad_space(one[None], padding)
-        return flat @ columns(padded, kernel, out, stride, dilation).reshape(rows, length)
+    def step(some: jax.Array) -> jax.Array:
+        padded = pad_space(some.swapaxes(0, 1), padding)
+        patches = columns(padded, w.shape[2:], out, stride, dilation, axis=1)
+        product = flat @ patches.reshape(flat.shape[1], -1)
+        return product.reshape(o, images, *out).swapaxes(0, 1)
 
-    if one_by_one:
-        y = lax.map(image, x)
-    else:
-        patches = columns(pad_space(x, padding), kernel, out, stride, dilation)
-        shared = jnp.broadcast_to(flat, (n, *flat.shape))
-        y = jnp.matmul(shared, patches.reshape(n, rows, length))
-    return y.reshape(n, o, *out)
+    return image_by_image(step, x, images)

@@ -2,16 +2,19 @@
 
 XLA's CPU knows two: YNNPACK's, which takes over two-dimensional convolutions, and Eigen's, which is
 faster and more exact but with a few channels. YNNPACK declines where the output has more rows than
-the input: so rows of zeros below, which cost next to nothing, choose Eigen.
+the input: so rows of zeros below, which cost next to nothing, choose Eigen. In float64 there is no
+Eigen's: what YNNPACK declines goes element by element, so it is better off as columns.
 """
 
+import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._layout import Pairs, channels_first, channels_last, crop_space
+from ._batch import image_by_image
+from ._layout import Pairs, at_tap, channels_first, channels_last, crop_space, offsets, pad_space
 from ._limits import LIMITS
 
 
@@ -30,7 +33,8 @@ def convolve_last(
 ) -> jax.Array:
     """Convolve (N, *space, C) with (*kernel, C, O) to (N, *out, O).
 
-    By Eigen's kernel where there are channels enough, and at most `rows` rows.
+    By Eigen's kernel where there are channels enough, and at most `rows` rows. In float64 by
+    YNNPACK's where it has one, else by columns.
     """
     dims = x.ndim - 2
     pairs = [(low, high) for low, high in padding]
@@ -39,8 +43,11 @@ def convolve_last(
         (n + sum(p) - d * (k - 1) - 1) // s + 1
         for n, p, d, k, s in zip(space, pairs, dilation, kernel, stride, strict=True)
     ]
+    wide = x.dtype == jnp.float64
+    if wide and math.prod(kernel) <= LIMITS.operations and not _ynnpack(space, out, w):
+        return _by_columns(x, w, out, stride, pairs, dilation)
     extra, many = 0, x.shape[-1] >= LIMITS.eigen_channels and w.shape[-1] >= LIMITS.eigen_outputs
-    many = many and (rows is None or space[0] <= rows)
+    many = many and not wide and (rows is None or space[0] <= rows)
     if many and dims == 2 and set(stride) == {1} and out[0] <= space[0]:
         extra = space[0] + 1 - out[0]
         pairs[0] = (pairs[0][0], pairs[0][1] + extra)
@@ -54,6 +61,34 @@ def convolve_last(
         dimension_numbers=(f"N{names}C", f"{names}IO", f"N{names}C"),
     )
     return y[:, : out[0]] if extra else y
+
+
+def _ynnpack(space: Sequence[int], out: Sequence[int], w: jax.Array) -> bool:
+    """Whether YNNPACK takes a convolution of these shapes over, as measured (jaxlib 0.10.2)."""
+    few = max(w.shape[-2:]) <= LIMITS.ynnpack_channels
+    return len(out) == 2 and not few and all(m <= n for m, n in zip(out, space, strict=True))
+
+
+def _by_columns(
+    x: jax.Array,
+    w: jax.Array,
+    out: Sequence[int],
+    stride: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> jax.Array:
+    """Do the same by a product of columns: of all images, or, where these are large, of each."""
+    n, kernel, flat = x.shape[0], w.shape[: len(out)], w.reshape(-1, w.shape[-1])
+    size = n * math.prod(out) * flat.shape[0] * jnp.dtype(x.dtype).itemsize
+    if n > 1 and size > LIMITS.columns_bytes:
+        return image_by_image(lambda one: _by_columns(one, w, out, stride, padding, dilation), x)
+    padded = pad_space(x, [*padding, (0, 0)])
+    taps = [
+        at_tap(padded, (*tap, 0), (*out, x.shape[-1]), (*stride, 1))
+        for tap in offsets(kernel, dilation)
+    ]
+    patches = jnp.concatenate(taps, -1).reshape(-1, flat.shape[0])
+    return (patches @ flat).reshape(n, *out, -1)
 
 
 def direct(

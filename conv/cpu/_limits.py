@@ -39,6 +39,9 @@ class Limits:
     stock_channels: int = 32
     # Up to so many channels one convolution with zeros in its kernel beats one for each phase.
     few_channels: int = 32
+    # So few outputs would not fill Eigen's kernel, phase by phase (3 of 11 x 11 at stride 4: 4.4
+    # times the time of all phases at once).
+    few_outputs: int = 8
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -47,6 +50,16 @@ class Limits:
     eigen_channels: int = 48
     eigen_outputs: int = 16
     eigen_last_rows: int = 64
+    # YNNPACK takes no convolution of so few channels on both sides.
+    ynnpack_channels: int = 16
+    # Pointwise: from so many positions on, one product an image is faster than one of all with two
+    # transposes; below so few the kernel stands on the right, where a transposed one (input
+    # gradients) costs nothing (49: 1.1 to 2.4 times as fast; 196: 0.7 to 1.2).
+    pointwise_long: int = 1024
+    pointwise_short: int = 100
+    # Kernels of so many weights are not spelled out for each image: one product for some images
+    # (3k and 4k: 0.8 to 0.9 of its speed; 16k to 55k: 1.0 to 1.3; 295k: 1.7; 2.4M: 1.6 to 3.3).
+    shared_weights: int = 2**14
     # Pointwise with channels last: XLA's own product from so many positions (3136: 1.1 times
     # faster, 196: 1.14 times slower).
     last_pointwise_length: int = 1024
@@ -101,7 +114,9 @@ class Limits:
     stock_line_taps: int = 7
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
-    small_weight: int = 2**20
+    # One product an image for weights up to so many (150: 0.6 of the time of one product of all;
+    # 864: 0.6 to 0.8; 16k: 0.9; 18k: 1.4; 74k: 1.5; 131k: 2.4).
+    small_weight: int = 2**14
     # Shorter sums over positions do not fill a product for each image; longer ones in one product
     # lose more digits than PyTorch's.
     images_length: int = 256

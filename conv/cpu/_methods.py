@@ -9,7 +9,7 @@ from jax import lax
 from . import _depthwise, _fourier, _grouped, _pointwise, _transposed, _volume, _weight
 from ._apart import tap_by_tap, weight_tap_by_tap
 from ._choose import choose
-from ._columns import by_columns
+from ._columns import by_columns, by_columns_in_steps
 from ._direct import direct
 from ._innermost import by_groups
 from ._layout import crop_space, cropped_away, pad_space
@@ -70,9 +70,9 @@ def forward(p: Problem, method: str, x: jax.Array, w: jax.Array) -> jax.Array:
         return _volume.by_sums(x, w, p.out, p.padding, p.dilation, p.stride)
     if method == "depth_slices":
         return _volume.by_slices(x, w, p.out, p.stride, p.padding, p.dilation)
-    if method in ("columns", "columns_one_by_one"):
-        loop = method == "columns_one_by_one"
-        return by_columns(x, w, p.out, p.stride, p.padding, p.dilation, loop)
+    if method in ("columns", "columns_in_steps"):
+        by = by_columns if method == "columns" else by_columns_in_steps
+        return by(x, w, p.out, p.stride, p.padding, p.dilation)
     return direct(x, w, p.stride, p.padding, p.dilation, p.channels_last)
 
 

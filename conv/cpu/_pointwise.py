@@ -5,31 +5,35 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from ._layout import at_tap
+from ._limits import LIMITS
 
 
 def pointwise(x: jax.Array, w: jax.Array, groups: int = 1) -> jax.Array:
-    """Mix the channels of (N, C, *space) by w (O, C / groups)."""
+    """Mix the channels of (N, C, *space) by w (O, C / groups, and any axes of one element)."""
     n, c, *space = x.shape
-    o, per_group = w.shape
+    o, per_group = w.shape[:2]
     length = math.prod(space)
+    flat = w.reshape(o, per_group)
     if groups > 1:
         kernels = jnp.broadcast_to(
             w.reshape(1, groups, o // groups, per_group), (n, groups, o // groups, per_group)
         )
         y = jnp.matmul(kernels, x.reshape(n, groups, per_group, length))
-    elif length >= LONG or n == 1:
+    elif length >= LIMITS.pointwise_long or (n == 1 and length >= LIMITS.pointwise_short):
         # A shared factor must be spelled out for each image to become one batched product.
-        y = jnp.matmul(jnp.broadcast_to(w, (n, o, c)), x.reshape(n, c, length))
+        y = jnp.matmul(jnp.broadcast_to(flat, (n, o, c)), x.reshape(n, c, length))
+    elif length < LIMITS.pointwise_short:
+        rows = x.reshape(n, c, length).swapaxes(1, 2).reshape(n * length, c)
+        # With the kernel's axes as they came: merging them first would copy a transposed one.
+        y = lax.dot_general(rows, w, (((1,), (1,)), ((), ())))
+        y = y.reshape(n, length, o).swapaxes(1, 2)
     else:
-        flat = x.reshape(n, c, length).swapaxes(0, 1).reshape(c, n * length)
-        y = (w @ flat).reshape(o, n, length).swapaxes(0, 1)
+        columns = x.reshape(n, c, length).swapaxes(0, 1).reshape(c, n * length)
+        y = (flat @ columns).reshape(o, n, length).swapaxes(0, 1)
     return y.reshape(n, o, *space)
-
-
-# From this many positions on, one product an image is faster than one of all with two transposes.
-LONG = 1024
 
 
 def strided_pointwise(
@@ -37,7 +41,7 @@ def strided_pointwise(
 ) -> jax.Array:
     """Convolve with a kernel of one element: take the elements that it meets, then mix them."""
     picked = x if set(stride) == {1} else at_tap(x, (0,) * len(out), out, stride)
-    return pointwise(picked, w.reshape(w.shape[:2]), groups)
+    return pointwise(picked, w, groups)
 
 
 def patchify(x: jax.Array, w: jax.Array, out: Sequence[int]) -> jax.Array:

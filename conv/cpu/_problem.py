@@ -69,7 +69,7 @@ class Problem:
 
     @property
     def has_kernel(self) -> bool:
-        """Whether XLA has convolution kernels for the dtype: float64 goes element by element."""
+        """Whether XLA has a kernel for all convolutions of the dtype: not so in float64."""
         return self.dtype != "float64"
 
     @property

@@ -75,11 +75,8 @@ def weight_step(batch: int, groups: int, size: int, strided: bool) -> tuple[int,
 
 
 def chunk_of(n: int, size: int, most: int) -> int:
-    """Return how many images, a power of two that divides n, stay below `most` bytes."""
-    chunk = 1
-    while n % (2 * chunk) == 0 and size * chunk * 2 <= most:
-        chunk *= 2
-    return chunk
+    """Return how many of n images, a divisor of n, stay below `most` bytes."""
+    return max(1, _divisor(n, most // size))
 
 
 def _divisor(n: int, most: int) -> int:

@@ -28,7 +28,7 @@ from ._layout import (
 )
 from ._limits import LIMITS
 from ._problem import Problem
-from ._steps import phases_step
+from ._steps import chunk_of, phases_step
 
 
 def phase_taps(kernel: int, low: int, spread: int, dilation: int) -> list[tuple[range, int, int]]:
@@ -156,10 +156,18 @@ def by_product(
     n, c, *space = x.shape
     o, _, *kernel = w.shape
     rows = jnp.moveaxis(w, 1, -1).reshape(-1, c)
-    size = n * rows.shape[0] * math.prod(space) * jnp.dtype(x.dtype).itemsize
-    if n > 1 and size > LIMITS.product_bytes:
-        return image_by_image(lambda image: by_product(image, w, out, padding, spread, dilation), x)
-    each = jnp.matmul(jnp.broadcast_to(rows, (n, *rows.shape)), x.reshape(n, c, -1))
+    size = rows.shape[0] * math.prod(space) * jnp.dtype(x.dtype).itemsize
+    large = rows.size >= LIMITS.shared_weights
+    if n > 1 and n * size > LIMITS.product_bytes:
+        images = chunk_of(n, size, LIMITS.product_bytes) if large else 1
+        return image_by_image(
+            lambda some: by_product(some, w, out, padding, spread, dilation), x, images
+        )
+    if large:
+        together = rows @ x.reshape(n, c, -1).swapaxes(0, 1).reshape(c, -1)
+        each = together.reshape(rows.shape[0], n, -1).swapaxes(0, 1)
+    else:
+        each = jnp.matmul(jnp.broadcast_to(rows, (n, *rows.shape)), x.reshape(n, c, -1))
     each = each.reshape(n, o, *kernel, *space)
     counts = [-(-m // s) for m, s in zip(out, spread, strict=True)]
     axes = [

@@ -44,14 +44,18 @@ def images_weight(
     padding: Pairs,
     dilation: Sequence[int],
 ) -> jax.Array:
-    """One product an image, without transposes, then their sum: for small weights."""
+    """One product an image, then their sum: for small weights.
+
+    The longer side stands on the left: columns, but where there are several times more gradients.
+    """
     n, o, *out = g.shape
     c, length = x.shape[1], math.prod(out)
-    patches = columns(pad_space(x, padding), kernel, out, stride, dilation)
-    each = lax.dot_general(
-        g.reshape(n, o, length), patches.reshape(n, -1, length), (((2,), (2,)), ((0,), (0,)))
-    )
-    return each.sum(0).reshape(o, c, *kernel)
+    patches = columns(pad_space(x, padding), kernel, out, stride, dilation).reshape(n, -1, length)
+    lines = g.reshape(n, o, length)
+    patches_first = o <= 2 * patches.shape[1]
+    left, right = (patches, lines) if patches_first else (lines, patches)
+    total = lax.dot_general(left, right, (((2,), (2,)), ((0,), (0,)))).sum(0)
+    return (total.T if patches_first else total).reshape(o, c, *kernel)
 
 
 def columns_weight(

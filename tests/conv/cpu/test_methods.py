@@ -72,18 +72,23 @@ def value_and_gradients(call: Any, x: jax.Array, w: jax.Array, g: jax.Array) -> 
 
 
 def agree_with_pytorch(
-    x: np.ndarray, w: np.ndarray, arguments: dict[str, Any], tolerance: float
+    x: np.ndarray,
+    w: np.ndarray,
+    arguments: dict[str, Any],
+    tolerance: float,
+    transposed: bool = False,
 ) -> list[str]:
     """Compare the result and both gradients; return the methods, forward first, then sorted."""
     dims = w.ndim - 2
-    ours, theirs = getattr(conv, f"conv{dims}d"), getattr(torch.nn.functional, f"conv{dims}d")
+    name = f"conv_transpose{dims}d" if transposed else f"conv{dims}d"
+    ours, theirs = getattr(conv, name), getattr(torch.nn.functional, name)
 
     def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple:
         return value_and_gradients(lambda x, w: ours(x, w, **arguments), x, w, g)
 
     tensors = [to_torch(a, requires_grad=True) for a in (x, w)]
     expected = theirs(*tensors, **arguments)
-    g = draw(2, tuple(expected.shape))
+    g = draw(2, tuple(expected.shape)).astype(x.dtype)
     rights = [expected, *torch.autograd.grad(expected, tensors, to_torch(g))]
     for mine, right in zip(jax.jit(gradients)(x, w, g), rights, strict=True):
         right = right.detach().numpy()
@@ -162,11 +167,11 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
     ("three-rows-volume", (2, 24, 5, 30, 40), (24, 24, 2, 3, 3), {"padding": (1, 0, 1)},
      ["winograd", "winograd", "winograd"]),
     ("first-7x7", (4, 3, 168, 168), (64, 3, 7, 7), {"stride": 2, "padding": 3},
-     ["columns_one_by_one", "chunks", "product"]),
+     ["columns_in_steps", "chunks", "product"]),
     ("strided", (2, 16, 17, 16), (24, 16, 3, 3), {"stride": 2, "padding": 1},
-     ["columns_one_by_one", "phases_as_one", "columns"]),
+     ["columns_in_steps", "phases_as_one", "columns"]),
     ("strided-wide", (2, 16, 9, 8), (40, 16, 3, 3), {"stride": 2, "padding": 1},
-     ["columns_one_by_one", "phases", "columns"]),
+     ["columns_in_steps", "phases", "columns"]),
     ("first", (2, 3, 40, 40), (16, 3, 3, 3), {"padding": 1}, ["columns", "columns", "images"]),
     ("patches", (2, 3, 16, 16), (8, 3, 4, 4), {"stride": 4}, ["patchify", "product", "columns"]),
     ("depthwise", (2, 6, 9, 9), (12, 1, 3, 3), {"groups": 6},
@@ -207,7 +212,7 @@ ROUTES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], list[s
     ("apart-steps", (6, 128, 33, 33), (128, 128, 3, 3), {"padding": 20, "dilation": 20},
      ["tap_by_tap"] * 3),
     ("apart-half", (2, 64, 33, 33), (64, 64, 3, 3), {"padding": 12, "dilation": 12},
-     ["tap_by_tap", "images", "tap_by_tap"]),
+     ["tap_by_tap", "columns", "tap_by_tap"]),
     ("apart-centre", (2, 66, 12), (64, 66, 5), {"padding": 40, "dilation": 20}, ["tap_by_tap"] * 3),
     ("volume", (2, 3, 5, 6, 7), (4, 3, 3, 3, 3), {}, ["depth_sums", "depth_sums", "volume"]),
     ("volume-strided", (2, 3, 9, 9, 9), (4, 3, 3, 3, 3), {"stride": 2},
@@ -233,13 +238,65 @@ def test_each_method_beside_pytorch(
     assert found == [methods[0], *sorted(methods[1:])]
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize(
+    ("input", "weight", "padding", "method"),
+    [
+        ((2, 64, 14, 13), (32, 64, 5, 5), 2, "direct"),
+        ((2, 50, 7, 14), (24, 50, 4, 1), 3, "direct"),  # more rows than the input: not YNNPACK's
+        ((2, 16, 12, 60), (12, 16, 5, 5), 2, "direct"),  # few channels: not YNNPACK's
+        ((3, 16, 90, 90), (16, 16, 5, 5), 1, "direct"),  # not YNNPACK's, image by image
+        ((2, 170, 20), (5, 170, 3), 1, "direct"),
+        ((1, 170, 4, 9, 8), (80, 170, 3, 3, 2), 1, "depth_slices"),
+    ],
+)
+def test_dense_kernels_and_columns_in_their_place(
+    input: tuple[int, ...],
+    weight: tuple[int, ...],
+    padding: int,
+    method: str,
+    dtype: str,
+    tolerance: float,
+) -> None:
+    """Where XLA has no kernel of its own for float64, and where it has."""
+    x, w = draw(0, input).astype(dtype), draw(1, weight).astype(dtype)
+    assert agree_with_pytorch(x, w, {"padding": padding}, tolerance)[0] == method
+
+
+@pytest.mark.parametrize(
+    ("transposed", "input", "weight", "arguments", "method"),
+    [
+        (False, (3, 70, 7, 6), (80, 70, 1, 1), {}, "pointwise"),
+        (False, (1, 70, 7, 6), (80, 70, 1, 1), {}, "pointwise"),
+        (False, (3, 140, 5, 6), (150, 70, 1, 1), {"groups": 2}, "pointwise"),
+        (False, (3, 70, 12, 11), (80, 70, 1, 1), {}, "pointwise"),
+        (False, (6, 70, 9, 11), (80, 70, 3, 3), {"stride": 2}, "columns_in_steps"),
+        (False, (6, 70, 90, 92), (80, 70, 3, 3), {"stride": 2}, "columns_in_steps"),
+        (False, (6, 9, 7, 7), (120, 9, 4, 4), {"padding": 3}, "columns_in_steps"),
+        (True, (3, 70, 9, 8), (70, 80, 2, 2), {"stride": 2}, "product"),
+        (True, (5, 70, 90, 40), (70, 60, 2, 2), {"stride": 2}, "product"),
+        (True, (2, 70, 9, 8), (70, 8, 7, 5), {"stride": (4, 3), "padding": 2}, "phases_as_one"),
+    ],
+)  # fmt: skip
+def test_products_that_images_share(
+    transposed: bool,
+    input: tuple[int, ...],
+    weight: tuple[int, ...],
+    arguments: dict[str, Any],
+    method: str,
+) -> None:
+    """One product for some images, or all: a large kernel is not spelled out for each of them."""
+    found = agree_with_pytorch(draw(0, input), draw(1, weight), arguments, 1e-12, transposed)
+    assert found[0] == method
+
+
 @pytest.mark.parametrize(
     ("outputs", "dtype", "method"),
     [
         (64, "float32", "stock"),
         (64, "bfloat16", "stock"),
-        (64, "float64", "columns_one_by_one"),  # XLA has no kernel of its own for it
-        (96, "float32", "columns_one_by_one"),
+        (64, "float64", "columns_in_steps"),  # XLA has no kernel of its own for it
+        (96, "float32", "columns_in_steps"),
     ],
 )
 def test_first_layers_that_stay_with_xla(outputs: int, dtype: str, method: str) -> None:
