@@ -14,7 +14,7 @@ PARALLEL = -n $(JOBS) --dist worksteal
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 
-.PHONY: lecture test test-long test-rule-off bench bench-quick lint format clean
+.PHONY: lecture test test-long test-rule-off bench bench-quick bench-networks lint format clean
 
 lecture: $(VENV)/.lecture
 	@$(BIN)/python -m compare $(ARGS)
@@ -42,6 +42,10 @@ bench: $(VENV)/.test
 
 bench-quick: $(VENV)/.test
 	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks --quick $(ARGS)
+
+# Layers of more networks, to find what is slower than raw lax.
+bench-networks: $(VENV)/.test
+	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks --networks $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ._layers import QUICK, load
+from ._layers import LAYERS, NETWORKS, QUICK, load
 from ._loops import loop_races
 from ._measure import measure
 from ._plot import plot
@@ -57,6 +57,9 @@ def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="seven layers, PyTorch, lax and ours")
+    parser.add_argument(
+        "--networks", action="store_true", help="layers of more networks, PyTorch, lax and ours"
+    )
     parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
     parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--rounds", type=int, default=31, help="times each side is called (31)")
@@ -67,14 +70,16 @@ def main() -> int:
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
     if can_pin():
         teams()
-    layers = load()
+    layers = load(NETWORKS if options.networks else LAYERS)
     names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
+    if options.quick and options.networks:
+        parser.error("--quick and --networks: seven layers of one list, or all of the other")
     unknown = set(names) - {layer.name for layer in layers}
     if unknown:
         parser.error(f"--layers: no layer is called {', '.join(sorted(unknown))}")
     chosen = [layer for layer in layers if layer.name in names]
-    quick_sides = ("torch", "lax", "ours")
-    sides = tuple(s for s in options.sides if not options.quick or s in quick_sides)
+    few = options.quick or options.networks
+    sides = tuple(s for s in options.sides if not few or s in ("torch", "lax", "ours"))
     rounds, seconds = (7, 3.0) if options.quick else (options.rounds, options.seconds)
     records = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
@@ -86,7 +91,7 @@ def main() -> int:
     about = versions()
     console = Console(width=None if sys.stdout.isatty() else 150)
     show(records, console)
-    whole = not options.quick and not options.layers
+    whole = not few and not options.layers
     programs = races(rounds) + loop_races(rounds) if whole else []
     lines = targets(records) + race_targets(programs)
     show_races(programs, console)

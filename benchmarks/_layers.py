@@ -1,4 +1,7 @@
-"""The layers that are timed: shapes of well-known networks, with the reason each is here."""
+"""The layers that are timed: shapes of well-known networks, with the reason each is here.
+
+`layers.json` has one for each kind of layer; `networks.json` many more, to find what was missed.
+"""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-FILE = Path(__file__).with_name("layers.json")
+LAYERS, NETWORKS = (Path(__file__).with_name(f"{name}.json") for name in ("layers", "networks"))
 QUICK = (
     "resnet50-3x3",
     "resnet50-1x1",
@@ -67,10 +70,10 @@ class Layer:
         return x, (rng.standard_normal(self.weight) / np.sqrt(fan)).astype(dtype)
 
 
-def load() -> list[Layer]:
-    """Read the list of layers."""
+def load(file: Path = LAYERS) -> list[Layer]:
+    """Read a list of layers."""
     layers = []
-    for entry in json.loads(FILE.read_text()):
+    for entry in json.loads(file.read_text()):
         dims = len(entry["weight"]) - 2
         fields = {
             name: _tuple(entry.get(name, 0), dims)

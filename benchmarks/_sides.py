@@ -216,10 +216,14 @@ def jax_side(layer: Layer, name: str) -> Side | None:
     side = Side(name, lambda: None, lambda: None, list, list)
     compiled = {}
     for mode, call, args in (("forward", function, (x, w)), ("both", both, (x, w, g))):
+        taken = []
         with conv.accelerate() if accelerated else nullcontext():
-            start = time.perf_counter()
-            compiled[mode] = jax.jit(lambda *a, call=call: call(*a)).lower(*args).compile()
-            side.first_call[mode] = time.perf_counter() - start
+            for _ in range(2):  # the lower of two: other programs only add to it
+                jax.clear_caches()
+                start = time.perf_counter()
+                compiled[mode] = jax.jit(lambda *a, call=call: call(*a)).lower(*args).compile()
+                taken.append(time.perf_counter() - start)
+        side.first_call[mode] = min(taken)
         analysis: Any = compiled[mode].memory_analysis()
         side.memory[mode] = analysis.temp_size_in_bytes
     side.forward = lambda: jax.block_until_ready(compiled["forward"](x, w))

@@ -25,6 +25,8 @@ class Route:
 
 def choose(problem: Problem) -> Route:
     """Choose the method for a problem; 'stock' is XLA's own lowering."""
+    if _short_line(problem):
+        return Route("stock", "a short line: a copy before the product would cost more")
     rules = {"weight": _weight, "transposed": _transposed, "forward": _forward}
     chosen = rules[problem.role](problem)
     if chosen.method in UNROLLED and _operations(problem) > LIMITS.operations:
@@ -87,6 +89,13 @@ def _apart(p: Problem) -> bool:
     seldom = p.role == "weight" or p.channels_last
     most = LIMITS.apart_few if seldom else LIMITS.apart
     return p.groups == 1 and p.unit_stride and not few and met <= most
+
+
+def _short_line(p: Problem) -> bool:
+    """Whether a dense convolution along a line is a matter of microseconds."""
+    plain = p.dims == p.groups == 1 and p.spread == (1,) and p.has_kernel
+    products = p.batch * p.length * p.taps * p.in_channels * p.out_channels
+    return plain and products <= LIMITS.short_line_products
 
 
 def _operations(p: Problem) -> int:

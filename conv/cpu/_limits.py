@@ -112,6 +112,9 @@ class Limits:
     # Dense weight gradients along a line: up to so many elements XLA's own kernel takes 0.7 to 1.1
     # of the time of columns (3 to 7 were measured).
     stock_line_taps: int = 7
+    # In all roles XLA's own takes 0.8 to 0.95 of the time of columns for so few products along a
+    # line (0.07 ms a call; on a plane 0.9 to 1.1).
+    short_line_products: int = 2**14
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
     # One product an image for weights up to so many (150: 0.6 of the time of one product of all;

@@ -156,8 +156,9 @@ def by_product(
     n, c, *space = x.shape
     o, _, *kernel = w.shape
     rows = jnp.moveaxis(w, 1, -1).reshape(-1, c)
-    size = rows.shape[0] * math.prod(space) * jnp.dtype(x.dtype).itemsize
-    large = rows.size >= LIMITS.shared_weights
+    length = math.prod(space)
+    size = rows.shape[0] * length * jnp.dtype(x.dtype).itemsize
+    large = rows.size >= LIMITS.shared_weights and length <= LIMITS.pointwise_long
     if n > 1 and n * size > LIMITS.product_bytes:
         images = chunk_of(n, size, LIMITS.product_bytes) if large else 1
         return image_by_image(

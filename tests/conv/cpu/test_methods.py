@@ -309,6 +309,16 @@ def test_first_layers_that_stay_with_xla(outputs: int, dtype: str, method: str) 
 
 
 @pytest.mark.parametrize(
+    ("length", "dtype", "method"),
+    [(64, "float32", "stock"), (64, "float64", "columns"), (400, "float32", "columns")],
+)
+def test_short_lines_stay_with_xla(length: int, dtype: str, method: str) -> None:
+    x, w = draw(0, (1, 2, length)).astype(dtype), draw(1, (16, 2, 3)).astype(dtype)
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    assert agree_with_pytorch(x, w, {}, tolerance)[0] == method
+
+
+@pytest.mark.parametrize(
     ("arguments", "dtype", "method"),
     [
         ({"padding": 1}, "float32", "stock"),
