@@ -38,6 +38,20 @@ def image_by_image(
     return results.reshape(n, *results.shape[2:])
 
 
+def product_for_each(w: jax.Array, x: jax.Array) -> jax.Array:
+    """Multiply w (O, C) by each image of x (N, C, L): (N, O, L).
+
+    A shared factor must be spelled out for each image to become one batched product.
+    """
+    return jnp.matmul(jnp.broadcast_to(w, (x.shape[0], *w.shape)), x)
+
+
+def product_for_all(w: jax.Array, x: jax.Array) -> jax.Array:
+    """Do the same in one product, with the images side by side: two transposes."""
+    n, c, length = x.shape
+    return (w @ x.swapaxes(0, 1).reshape(c, -1)).reshape(-1, n, length).swapaxes(0, 1)
+
+
 def part_of(x: jax.Array, image: jax.Array, images: int, part: jax.Array, parts: int) -> jax.Array:
     """Slice `images` images and one of `parts` parts of the channels from (N, C, ...)."""
     channels = x.shape[1] // parts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from ._batch import image_by_image
+from ._batch import image_by_image, product_for_each
 from ._layout import Pairs, columns, pad_space
 from ._limits import LIMITS
 from ._steps import chunk_of
@@ -24,8 +24,7 @@ def by_columns(
     n, o = x.shape[0], w.shape[0]
     flat = w.reshape(o, -1)
     patches = columns(pad_space(x, padding), w.shape[2:], out, stride, dilation)
-    shared = jnp.broadcast_to(flat, (n, *flat.shape))
-    return jnp.matmul(shared, patches.reshape(n, flat.shape[1], -1)).reshape(n, o, *out)
+    return product_for_each(flat, patches.reshape(n, flat.shape[1], -1)).reshape(n, o, *out)
 
 
 def by_columns_in_steps(

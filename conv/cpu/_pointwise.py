@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._batch import product_for_all, product_for_each
 from ._layout import at_tap
 from ._limits import LIMITS
 
@@ -23,16 +24,14 @@ def pointwise(x: jax.Array, w: jax.Array, groups: int = 1) -> jax.Array:
         )
         y = jnp.matmul(kernels, x.reshape(n, groups, per_group, length))
     elif length >= LIMITS.pointwise_long or (n == 1 and length >= LIMITS.pointwise_short):
-        # A shared factor must be spelled out for each image to become one batched product.
-        y = jnp.matmul(jnp.broadcast_to(flat, (n, o, c)), x.reshape(n, c, length))
+        y = product_for_each(flat, x.reshape(n, c, length))
     elif length < LIMITS.pointwise_short:
         rows = x.reshape(n, c, length).swapaxes(1, 2).reshape(n * length, c)
         # With the kernel's axes as they came: merging them first would copy a transposed one.
         y = lax.dot_general(rows, w, (((1,), (1,)), ((), ())))
         y = y.reshape(n, length, o).swapaxes(1, 2)
     else:
-        columns = x.reshape(n, c, length).swapaxes(0, 1).reshape(c, n * length)
-        y = (flat @ columns).reshape(o, n, length).swapaxes(0, 1)
+        y = product_for_all(flat, x.reshape(n, c, length))
     return y.reshape(n, o, *space)
 
 

@@ -11,7 +11,7 @@ from itertools import product
 import jax
 import jax.numpy as jnp
 
-from ._batch import by_parts, image_by_image, times_columns
+from ._batch import by_parts, image_by_image, product_for_all, product_for_each, times_columns
 from ._direct import convolve_last, kernel_last
 from ._layout import (
     Pairs,
@@ -164,12 +164,8 @@ def by_product(
         return image_by_image(
             lambda some: by_product(some, w, out, padding, spread, dilation), x, images
         )
-    if large:
-        together = rows @ x.reshape(n, c, -1).swapaxes(0, 1).reshape(c, -1)
-        each = together.reshape(rows.shape[0], n, -1).swapaxes(0, 1)
-    else:
-        each = jnp.matmul(jnp.broadcast_to(rows, (n, *rows.shape)), x.reshape(n, c, -1))
-    each = each.reshape(n, o, *kernel, *space)
+    multiply = product_for_all if large else product_for_each
+    each = multiply(rows, x.reshape(n, c, length)).reshape(n, o, *kernel, *space)
     counts = [-(-m // s) for m, s in zip(out, spread, strict=True)]
     axes = [
         phase_taps(k, low, s, d)

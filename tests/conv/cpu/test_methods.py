@@ -295,7 +295,7 @@ def test_products_that_images_share(
     [
         (64, "float32", "stock"),
         (64, "bfloat16", "stock"),
-        (64, "float64", "columns_in_steps"),  # XLA has no kernel of its own for it
+        (64, "float64", "columns_in_steps"),
         (96, "float32", "columns_in_steps"),
     ],
 )
