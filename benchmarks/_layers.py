@@ -48,6 +48,14 @@ class Layer:
         return "transpose" in self.op
 
     @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The padding of the same map in lax, of spread input where the layer is transposed."""
+        if not self.transposed:
+            return [(p, p) for p in self.padding]
+        rows = zip(self.weight[2:], self.padding, self.dilation, self.output_padding, strict=True)
+        return [(d * (k - 1) - p, d * (k - 1) - p + e) for k, p, d, e in rows]
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of the functional call."""
         named = {

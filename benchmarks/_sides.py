@@ -91,37 +91,30 @@ def reference(layer: Layer) -> list[np.ndarray]:
 
 def raw(layer: Layer) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """Return the same linear map in plain `lax.conv_general_dilated`."""
-    args = layer
     if not layer.transposed:
-        pairs = [(p, p) for p in args.padding]
 
         def convolution(x: jax.Array, w: jax.Array) -> jax.Array:
             return lax.conv_general_dilated(
                 x,
                 w,
-                args.stride,
-                pairs,
-                rhs_dilation=args.dilation,
-                feature_group_count=args.groups,
+                layer.stride,
+                layer.pairs,
+                rhs_dilation=layer.dilation,
+                feature_group_count=layer.groups,
             )
 
         return convolution
     kernel = layer.weight[2:]
-    pairs = [
-        (d * (k - 1) - p, d * (k - 1) - p + e)
-        for k, p, d, e in zip(kernel, args.padding, args.dilation, args.output_padding, strict=True)
-    ]
 
     def transposed(x: jax.Array, w: jax.Array) -> jax.Array:
         groups = layer.groups
         split = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
         flipped = jnp.flip(split.reshape(-1, split.shape[2], *kernel), range(2, w.ndim))
-        ones = (1,) * layer.dims
         return lax.conv_general_dilated(
             x,
             flipped,
-            ones,
-            pairs,
+            (1,) * layer.dims,
+            layer.pairs,
             lhs_dilation=layer.stride,
             rhs_dilation=layer.dilation,
             feature_group_count=groups,

@@ -1,5 +1,6 @@
 """Methods by name: what `_choose` names is computed here."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -184,7 +185,12 @@ def by_volume(
     return result.reshape(p.out_channels, p.in_channels, *p.kernel)
 
 
-def exchanged(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+def exchanged(
+    p: Problem,
+    x: jax.Array,
+    g: jax.Array,
+    solve: Callable[[Problem, jax.Array, jax.Array], jax.Array] = solve,
+) -> jax.Array:
     """Compute the weight gradient of a transposed convolution as one of a plain convolution.
 
     With z the spread x: w[k] = sum over j of z[j + d k - low] g[j] is, counted from the other end,

@@ -34,14 +34,15 @@ _enabled: ContextVar[bool] = ContextVar("convgrad_enabled", default=True)
 
 @contextmanager
 def accelerate(enabled: bool = True) -> Iterator[None]:
-    """Make convolutions fast on CPU that are traced inside, of any JAX library.
+    """Make convolutions fast that are traced inside, of any JAX library: on CPU above all.
 
     Use it as a context manager around a call (of a model of Flax, Equinox, Haiku or Keras, under
     jit or not), or as a decorator of the function that calls. It changes how
     `lax.conv_general_dilated` is compiled for CPU, forward and backward, at every order of
-    differentiation and under vmap; results agree up to rounding. Programs for GPU and TPU are the
-    same as without it, and so are programs traced outside. The functions and modules of this
-    package have it always on.
+    differentiation and under vmap; results agree up to rounding. For NVIDIA GPUs it changes what
+    XLA finds no good kernel for: weight gradients of transposed and dilated layers, depthwise
+    layers, long kernels. Programs for TPU and others are the same as without it, and so are
+    programs traced outside. The functions and modules of this package have it always on.
 
     A function that `jax.jit` has compiled outside is traced anew inside, and kept beside.
 
@@ -75,7 +76,8 @@ def accelerated() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _unmarked() -> Iterator[None]:
+def unmarked() -> Iterator[None]:
+    """Leave what is traced inside to JAX's own lowering."""
     with set_xla_metadata(**{MARK: None}):
         yield
 
@@ -114,23 +116,28 @@ def _complex(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
     return lax.complex(parts[0][0] - parts[1][1], parts[0][1] + parts[1][0])
 
 
+def mark_of(ctx: Any) -> str | None:
+    """Return the mark of the equation that is lowered: "on", "off", or None."""
+    context = getattr(ctx, "jaxpr_eqn_ctx", None)
+    return (getattr(context, "xla_metadata", None) or {}).get(MARK)
+
+
 def _lower(ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Sequence[Any]:
     """Lower one convolution for CPU: by a method where it is marked, else as JAX does."""
-    context = getattr(ctx, "jaxpr_eqn_ctx", None)
-    marks = getattr(context, "xla_metadata", None) or {}
+    mark = mark_of(ctx)
     body = None
-    if marks.get(MARK) == "on":
+    if mark == "on":
         left, right = ctx.avals_in
         found, chosen = route(left, right, params)
         if chosen.method == "complex":
             body = partial(_complex, **params)
         elif found is not None and chosen.method != "stock":
             body = partial(_compute, found, dtype=ctx.avals_out[0].dtype)
-    if body is None and MARK in marks and misread(ctx.avals_in[1].shape, params):
+    if body is None and mark and misread(ctx.avals_in[1].shape, params):
         body = partial(without_misreading, **params)
     if body is None:
         return stock(ctx, lhs, rhs, **params)
-    with _unmarked():
+    with unmarked():
         return mlir.lower_fun(body, multiple_results=False)(ctx, lhs, rhs)
 
 

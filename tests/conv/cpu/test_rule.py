@@ -193,7 +193,7 @@ def test_where_jax_keeps_its_own_rule() -> None:
     assert "conv_general_dilated" in str(getattr(stock, "func", stock)), (
         "jax._src.interpreters.mlir no longer holds JAX's own CPU rule"
     )
-    assert _stock._stock_rule() is _rule._lower  # what is registered now
+    assert _stock.stock_rule("cpu") is _rule._lower  # what is registered now
 
 
 @pytest.mark.parametrize(("dtype", "groups"), [("float64", 1), ("float64", 2), ("int64", 1)])

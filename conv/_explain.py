@@ -7,13 +7,16 @@ from typing import Any
 import jax
 from jax import lax
 
-from ._choose import Route
-from ._rule import MARK, route
+from .cpu import _rule as _cpu
+from .cpu._choose import Route
+from .gpu import _rule as _gpu
+
+_RULES = {"cpu": _cpu.route, "cuda": _gpu.route}
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One convolution of a program, as the CPU meets it.
+    """One convolution of a program, as a platform meets it.
 
     Attributes:
       role: 'forward', 'transposed' (of spread input: also the input gradient of a strided
@@ -30,8 +33,8 @@ class Explanation:
     rhs: tuple[int, ...]
 
 
-def routes(function: Callable[..., Any], *args: Any) -> list[Explanation]:
-    """Say how each convolution of a function would be computed on a CPU.
+def routes(function: Callable[..., Any], *args: Any, platform: str = "cpu") -> list[Explanation]:
+    """Say how each convolution of a function would be computed on a CPU, or on a GPU.
 
     The function is traced, not run. Gradients are programs too: ``routes(jax.grad(loss), x, w)``
     lists the forward convolution and both gradients' where they are needed.
@@ -39,10 +42,14 @@ def routes(function: Callable[..., Any], *args: Any) -> list[Explanation]:
     Args:
       function: any function of arrays that JAX can trace.
       *args: its arguments: arrays, or `jax.ShapeDtypeStruct`.
+      platform: "cpu", or "cuda" for NVIDIA GPUs. No other has methods of this package.
 
     Returns:
       An `Explanation` for each `lax.conv_general_dilated` in the order of the program; inside of
       loops and branches once each.
+
+    Raises:
+      ValueError: for another platform.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -52,8 +59,10 @@ def routes(function: Callable[..., Any], *args: Any) -> list[Explanation]:
       >>> [(r.role, r.method) for r in routes(jax.grad(loss, argnums=1), x, w)]
       [('forward', 'depthwise'), ('weight', 'depthwise')]
     """
+    if platform not in _RULES:
+        raise ValueError(f"platform must be one of {', '.join(_RULES)}, got {platform!r}")
     program = jax.make_jaxpr(function)(*args)
-    return [_explain(equation) for equation in _convolutions(program.jaxpr)]
+    return [_explain(equation, _RULES[platform]) for equation in _convolutions(program.jaxpr)]
 
 
 def _convolutions(jaxpr: Any) -> Iterator[Any]:
@@ -67,10 +76,10 @@ def _convolutions(jaxpr: Any) -> Iterator[Any]:
                     yield from _convolutions(inner)
 
 
-def _explain(equation: Any) -> Explanation:
+def _explain(equation: Any, route: Callable[..., Any]) -> Explanation:
     lhs, rhs = (v.aval for v in equation.invars)
     marks = equation.ctx.xla_metadata or {}
-    if marks.get(MARK) != "on":
+    if marks.get(_cpu.MARK) != "on":
         chosen, found = Route("stock", "traced outside of accelerate()"), None
     else:
         found, chosen = route(lhs, rhs, equation.params)
