@@ -47,11 +47,19 @@ def used(monkeypatch: pytest.MonkeyPatch) -> Counter:
     return counts
 
 
+# What random calls meet; long kernels and large images are among the routes below.
+OFTEN = {
+    ("forward", "depthwise"),
+    ("weight", "depthwise"),
+    ("weight", "exchanged"),
+    ("weight", "residues"),
+}
+
+
 @pytest.mark.usefixtures("on_cpu")
 def test_rule_on_and_off_agree_over_random_calls(used: Counter) -> None:
     compare_marked(0, 60)
-    found = {("forward", "depthwise"), ("weight", "exchanged"), ("weight", "residues")}
-    assert found <= used.keys()
+    assert used.keys() >= OFTEN
 
 
 @pytest.mark.long
@@ -59,7 +67,7 @@ def test_rule_on_and_off_agree_over_random_calls(used: Counter) -> None:
 @pytest.mark.usefixtures("on_cpu")
 def test_rule_on_and_off_agree_over_many_random_calls(seed: int, used: Counter) -> None:
     compare_marked(seed, 150)
-    assert len(used) >= 5
+    assert used.keys() >= OFTEN
 
 
 # One layer a method: (name, transposed, input, weight, arguments, the methods: forward, others).
