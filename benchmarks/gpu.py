@@ -8,6 +8,7 @@ it is, where launching a kernel takes about as long as the kernel, and with a la
 import argparse
 import json
 import random
+import re
 import statistics
 import sys
 import time
@@ -46,26 +47,24 @@ def larger(layer: Layer, times: int) -> Layer:
     return replace(layer, input=(times * layer.input[0], *layer.input[1:]))
 
 
-def turns(
-    calls: Mapping[str, Callable[[], Any]], wait: Callable[[Any], None], rounds: int
-) -> dict[str, float]:
+def turns(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Time queues of each call in shuffled order; the median, milliseconds a call."""
     shuffle = random.Random(0)
     counts = {}
     for name, call in calls.items():
         wait(call())
-        taken = min(_queue(call, wait, 3) for _ in range(2))
+        taken = min(_queue(call, 3) for _ in range(2))
         counts[name] = max(3, min(400, round(QUEUE / taken)))
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         order = list(calls)
         shuffle.shuffle(order)
         for name in order:
-            times[name].append(1000 * _queue(calls[name], wait, counts[name]))
+            times[name].append(1000 * _queue(calls[name], counts[name]))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _queue(call: Callable[[], Any], wait: Callable[[Any], None], count: int) -> float:
+def _queue(call: Callable[[], Any], count: int) -> float:
     start = time.perf_counter()
     for _ in range(count):
         result = call()
@@ -134,7 +133,7 @@ def measure(
                 raise RuntimeError(f"{marked_side} and {other} are apart by {apart[marked_side]}")
     for role in wanted:
         these = {side: found[role] for side, found in calls.items() if role in found}
-        record.milliseconds[role] = turns(these, wait, rounds)
+        record.milliseconds[role] = turns(these, rounds)
     jax.clear_caches()
     return record, apart
 
@@ -143,8 +142,9 @@ def versions() -> dict[str, str]:
     """Say what the figures were measured on."""
     found = {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"}
     driver = Path("/proc/driver/nvidia/version")
-    if driver.exists():
-        found["driver"] = driver.read_text().splitlines()[0].strip()
+    number = re.search(r"\d{3}\.\d+(\.\d+)?", driver.read_text() if driver.exists() else "")
+    if number:
+        found["driver"] = number[0]
     found["cuda of torch"] = str(torch.version.cuda)
     found["cudnn of torch"] = str(torch.backends.cudnn.version())
     for name in ("jax", "jaxlib", "jax-cuda13-plugin", "nvidia-cudnn-cu13", "flax", "torch"):

@@ -14,6 +14,8 @@ from ..cpu._problem import Problem
 # Products of matrices from so many positions on: 64 to 256 channels at 56 x 56, 128 images 0.44 to
 # 0.17; at 14 x 14 no gain; 512 to 2048 at 7 x 7 0.10 to 0.15, and weights 0.14 to 0.41.
 POINTWISE_LENGTH = 1024
+# Numbers of a kernel, or its gradient, that is spelled out for each image: 67 MB.
+POINTWISE_NUMBERS = 2**24
 # Depthwise, one product a kernel element: up to so many of them. 3 x 3 0.43 to 0.23, 5 x 5 0.31 to
 # 0.24, 7 x 7 1.07 to 0.70; lines of 4 2.5 to 0.17, of 31 4.1 to 0.31, of 63 4.7 to 0.38.
 SUMMED = 64
@@ -67,7 +69,8 @@ def _residues(p: Problem) -> Route | None:
 
 def _pointwise(p: Problem) -> Route | None:
     plain = p.taps == p.groups == 1 and p.unpadded and p.unit_stride
-    if not plain or p.channels_last or p.dtype in HALVES or p.length < POINTWISE_LENGTH:
+    large = p.batch * p.in_channels * p.out_channels > POINTWISE_NUMBERS
+    if not plain or p.channels_last or p.dtype in HALVES or p.length < POINTWISE_LENGTH or large:
         return None
     return Route("pointwise", "a kernel of one element is a matrix product")
 
