@@ -27,6 +27,8 @@ def choose(problem: Problem) -> Route:
     """Choose the method for a problem; 'stock' is XLA's own lowering."""
     if _short_line(problem):
         return Route("stock", "a short line: a copy before the product would cost more")
+    if _of_samples(problem):
+        return Route("of_samples", "kernels larger than the output, by groups: weight gradients")
     rules = {"weight": _weight, "transposed": _transposed, "forward": _forward}
     chosen = rules[problem.role](problem)
     if chosen.method in UNROLLED and _operations(problem) > LIMITS.operations:
@@ -96,6 +98,20 @@ def _short_line(p: Problem) -> bool:
     plain = p.dims == p.groups == 1 and p.spread == (1,) and p.has_kernel
     products = p.batch * p.length * p.taps * p.in_channels * p.out_channels
     return plain and products <= LIMITS.short_line_products
+
+
+def _of_samples(p: Problem) -> bool:
+    """Whether these are weight gradients, of a sample a group: what `jax.vmap` makes of them.
+
+    Their kernels are gradients as large as an image, and their images are channels.
+    """
+    per_group, out_per_group = p.per_group
+    large = p.taps >= LIMITS.samples_taps and p.taps > LIMITS.samples_ratio * p.length
+    matrix = out_per_group > 1 and p.batch * out_per_group >= LIMITS.samples_outputs
+    several = p.batch > 1 or per_group == 1
+    if p.role == "weight" or p.groups == 1 or not (large and matrix and several):
+        return False
+    return choose(p.as_weight()).method != "stock"
 
 
 def _operations(p: Problem) -> int:

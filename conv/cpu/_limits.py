@@ -53,6 +53,13 @@ class Limits:
     eigen_last_rows: int = 64
     # YNNPACK takes no convolution of so few channels on both sides.
     ynnpack_channels: int = 16
+    # Grouped kernels of so many elements, and of so many for each position of the output, are
+    # computed as weight gradients from so many images times outputs a group on. Weight gradients
+    # of 8 to 64 samples take 0.02 to 0.9 of the time of columns, sums or XLA's own; kernels of 49
+    # over 3 x 3, or of one output a group, up to 4 times as long.
+    samples_taps: int = 32
+    samples_ratio: int = 4
+    samples_outputs: int = 6
     # Pointwise: from so many positions on, one product an image is faster than one of all with two
     # transposes; below so few the kernel stands on the right, where a transposed one (input
     # gradients) costs nothing (49: 1.1 to 2.4 times as fast; 196: 0.7 to 1.2).

@@ -29,6 +29,8 @@ def solve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         return jnp.zeros(shape, x.dtype)
     if p.role == "weight":
         return weight(p, method, x, w)
+    if method == "of_samples":
+        return of_samples(p, x, w)
     x, padding = _without_crop(p, x)
     p = replace(p, padding=padding, space=x.shape[2:])
     return transposed(p, method, x, w) if p.role == "transposed" else forward(p, method, x, w)
@@ -156,6 +158,17 @@ def weight(p: Problem, method: str, x: jax.Array, g: jax.Array) -> jax.Array:
     if method == "columns":
         return _weight.columns_weight(*arguments)
     return _weight.chunked_weight(*arguments)
+
+
+def of_samples(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Compute a grouped convolution as a weight gradient: (N, O, *out).
+
+    Its images stand for input channels, its input channels for images, its kernel for gradients.
+    """
+    per_group, _ = p.per_group
+    split = x.reshape(p.batch, p.groups, per_group, *p.space)
+    images = jnp.moveaxis(split, (2, 1), (0, 1)).reshape(per_group, -1, *p.space)
+    return solve(p.as_weight(), images, w.swapaxes(0, 1)).swapaxes(0, 1)
 
 
 def by_volume(

@@ -96,6 +96,24 @@ class Problem:
             padding=tuple((a, b + m) for (a, b), m in zip(self.padding, over, strict=True)),
         )
 
+    def as_weight(self) -> "Problem":
+        """Return the weight gradient that a convolution is, or a transposed one.
+
+        The images are the input channels of its groups, their channels its images, and the kernel
+        the output's gradient.
+        """
+        return replace(
+            self,
+            role="weight",
+            batch=self.per_group[0],
+            in_channels=self.groups * self.batch,
+            kernel=self.out,
+            out=self.kernel,
+            stride=self.dilation,
+            dilation=self.stride,
+            channels_last=False,
+        )
+
     def phased(self) -> tuple["Problem", tuple[int, ...]]:
         """Return all phases of a transposed convolution as one plain one, of more channels.
 
