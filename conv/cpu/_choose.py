@@ -96,8 +96,7 @@ def _apart(p: Problem) -> bool:
 def _short_line(p: Problem) -> bool:
     """Whether a dense convolution along a line is a matter of microseconds."""
     plain = p.dims == p.groups == 1 and p.spread == (1,) and p.has_kernel
-    products = p.batch * p.length * p.taps * p.in_channels * p.out_channels
-    return plain and products <= LIMITS.short_line_products
+    return plain and _products(p) <= LIMITS.short_line_products
 
 
 def _of_samples(p: Problem) -> bool:
@@ -112,6 +111,21 @@ def _of_samples(p: Problem) -> bool:
     if p.role == "weight" or p.groups == 1 or not (large and matrix and several):
         return False
     return choose(p.as_weight()).method != "stock"
+
+
+def _products(p: Problem) -> int:
+    """Return how many products a dense convolution adds up."""
+    return p.batch * p.length * p.taps * p.in_channels * p.out_channels
+
+
+def _small_strided(p: Problem) -> bool:
+    """Whether XLA's own strided kernel is done before columns are copied."""
+    if not p.has_kernel or p.in_channels < LIMITS.strided_channels:
+        return False
+    if p.dtype in ("float16", "bfloat16"):  # which columns convert first
+        return _products(p) <= LIMITS.strided_halves_products
+    few = p.in_channels * p.out_channels <= LIMITS.strided_weights
+    return few and _products(p) <= LIMITS.strided_products
 
 
 def _operations(p: Problem) -> int:
@@ -162,6 +176,8 @@ def _forward(p: Problem) -> Route:
             return Route("depth_sums", "each slice by every depth of the kernel, in two dimensions")
         return Route("depth_slices", "depth becomes channels of a two-dimensional convolution")
     if p.dims == 2 and not p.unit_stride:
+        if _small_strided(p):
+            return Route("stock", "strided, of few products: a copy before would cost more")
         if p.batch > 1:
             large = p.taps >= LIMITS.stock_taps and p.has_kernel
             if large and p.out_channels == LIMITS.stock_outputs:

@@ -18,7 +18,7 @@ class Limits:
     `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`,
     `innermost_*`, `phases_bytes`, `tile_*`, `apart*`, `shared_padding_*`, `one_thread_*`,
     `stock_taps`, `stock_line_taps`, `few_outputs`, `pointwise_short`, `shared_weights`,
-    `short_line_products` and `small_weight` on two of an AVX-512 EPYC. All are properties of caches
+    `short_line_products`, `small_weight`, `strided_*` and `samples_*` on two of an AVX-512 EPYC. All are properties of caches
     and of XLA's kernels; `benchmarks/` times the layers that they were taken from.
     """
 
@@ -32,6 +32,14 @@ class Limits:
     # (32, 96 and 128 channels 0.3 to 0.8).
     stock_taps: int = 49
     stock_outputs: int = 64
+    # Strided kernels in two dimensions of up to so many products, from so many input channels on
+    # and up to so many times output channels, stay with XLA: 64 to 64 channels at 28 x 28 take
+    # columns 1.4 times as long for one image and 1.25 for four, 32 to 32 at 56 x 56 1.5 and 1.4. In
+    # 16 bits all of them do: 64 to 128 take columns 1.3 times as long, 256 to 512 1.3 times.
+    strided_channels: int = 16
+    strided_weights: int = 10 * 2**10
+    strided_products: int = 100 * 2**20
+    strided_halves_products: int = 2**27
     # Depthwise and dense 1-D kernels this long go through spectra.
     spectra_depthwise: int = 100
     spectra_dense: int = 256

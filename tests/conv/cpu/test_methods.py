@@ -213,6 +213,33 @@ def test_first_layers_that_stay_with_xla(outputs: int, dtype: str, method: str) 
 
 
 @pytest.mark.parametrize(
+    ("channels", "size", "dtype", "method"),
+    [
+        (16, 12, "float32", "stock"),
+        (16, 12, "float64", "columns_in_steps"),
+        (4, 12, "float32", "columns_in_steps"),
+        (128, 12, "float32", "columns_in_steps"),
+        (64, 96, "float32", "columns_in_steps"),
+    ],
+)
+def test_small_strided_layers_stay_with_xla(
+    channels: int, size: int, dtype: str, method: str
+) -> None:
+    shapes = (2, channels, size, size), (channels, channels, 3, 3)
+    x, w = (draw(i, shape).astype(dtype) for i, shape in enumerate(shapes))
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    assert agree_with_pytorch(x, w, {"stride": 2, "padding": 1}, tolerance)[0] == method
+
+
+def test_strided_layers_of_sixteen_bits_stay_with_xla() -> None:
+    shapes = (2, 128, 12, 12), (128, 128, 3, 3)
+    for dtype in ("float16", "bfloat16"):
+        arrays = (jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape in shapes)
+        (found,) = conv.routes(lambda x, w: conv.conv2d(x, w, stride=2), *arrays)
+        assert found.method == "stock"
+
+
+@pytest.mark.parametrize(
     ("length", "dtype", "method"),
     [(64, "float32", "stock"), (64, "float64", "columns"), (400, "float32", "columns")],
 )
