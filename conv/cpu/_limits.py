@@ -18,8 +18,9 @@ class Limits:
     `stock_channels`, `eigen_channels`, `elementwise_weights`, `group_chunk_bytes`, `product_bytes`,
     `innermost_*`, `phases_bytes`, `tile_*`, `apart*`, `shared_padding_*`, `one_thread_*`,
     `stock_taps`, `stock_line_taps`, `few_outputs`, `pointwise_short`, `shared_weights`,
-    `short_line_products`, `small_weight`, `strided_*` and `samples_*` on two of an AVX-512 EPYC. All are properties of caches
-    and of XLA's kernels; `benchmarks/` times the layers that they were taken from.
+    `short_line_products`, `small_weight`, `strided_*` and `samples_*` on two of an AVX-512 EPYC.
+    All are properties of caches and of XLA's kernels; `benchmarks/` times the layers that they were
+    taken from.
     """
 
     # Columns of all images at once up to this size; above, image by image: fresh pages beyond 32 MB
