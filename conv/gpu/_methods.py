@@ -98,6 +98,9 @@ def stock_weight(p: Problem, x: jax.Array, g: jax.Array, *, precision: Any = Non
     ]
     # Exactly what the windows see, so that the convolution has the outputs that there are.
     seen = [(low, r - n - low) for r, n, (low, _) in zip(reach, p.space, p.padding, strict=True)]
+    shape = (p.out_channels, p.per_group[0], *p.kernel)
+    if cropped_away(p.space, seen):
+        return jnp.zeros(shape, x.dtype)
     x, padding = crop_space(x, seen)
 
     def convolution(w: jax.Array) -> jax.Array:
@@ -111,7 +114,6 @@ def stock_weight(p: Problem, x: jax.Array, g: jax.Array, *, precision: Any = Non
             precision=precision,
         )
 
-    shape = (p.out_channels, p.per_group[0], *p.kernel)
     (w,) = jax.linear_transpose(convolution, jax.ShapeDtypeStruct(shape, x.dtype))(g)
     return w
 

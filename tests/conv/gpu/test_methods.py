@@ -143,7 +143,7 @@ def test_sixteen_bits_are_rounded_once(dtype: str, used: Counter) -> None:
     assert used == {("forward", "depthwise"): 1}
 
 
-@pytest.mark.parametrize("count", range(3))
+@pytest.mark.parametrize("count", range(5))
 @pytest.mark.usefixtures("on_cpu")
 def test_windows_that_crop_all_of_the_input(count: int) -> None:
     """Negative padding, of lax alone, in the roles that a method takes."""
@@ -151,6 +151,8 @@ def test_windows_that_crop_all_of_the_input(count: int) -> None:
         ((1, 4, 3), (4, 1, 2), [(-3, 5)], {"feature_group_count": 4}),
         ((1, 3, 40, 30), (3, 3, 1, 1), [(-40, 40), (-1, 1)], {}),
         ((2, 3, 9), (3, 3, 2), [(-9, 14)], {"rhs_dilation": (2,)}),
+        ((2, 3, 4), (3, 3, 2), [(-7, 9)], {"lhs_dilation": (2,)}),
+        ((2, 3, 4), (3, 3, 2), [(12, -11)], {"lhs_dilation": (2,)}),
     ]
     left, right, pads, settings = cases[count]
     ones = (1,) * (len(left) - 2)
