@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ._layers import LAYERS, NETWORKS, QUICK, load
+from ._layers import LAYERS, NETWORKS, QUICK, load, pick
 from ._loops import loop_races
 from ._measure import measure
 from ._plot import plot
@@ -74,10 +74,10 @@ def main() -> int:
     names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
     if options.quick and options.networks:
         parser.error("--quick and --networks: seven layers of one list, or all of the other")
-    unknown = set(names) - {layer.name for layer in layers}
-    if unknown:
-        parser.error(f"--layers: no layer is called {', '.join(sorted(unknown))}")
-    chosen = [layer for layer in layers if layer.name in names]
+    try:
+        chosen = pick(layers, names)
+    except ValueError as error:
+        parser.error(f"--layers: {error}")
     few = options.quick or options.networks
     sides = tuple(s for s in options.sides if not few or s in ("torch", "lax", "ours"))
     rounds, seconds = (7, 3.0) if options.quick else (options.rounds, options.seconds)

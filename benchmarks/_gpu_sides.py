@@ -12,6 +12,7 @@ from jax import lax
 import conv
 
 from ._layers import Layer
+from ._sides import with_gradients
 
 
 def draw(layer: Layer, device: str, dtype: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -68,16 +69,11 @@ def torch_calls(
 
 def roles(function: Callable[..., jax.Array]) -> dict[str, Callable[..., tuple[jax.Array, ...]]]:
     """Return the programs of x, w and g for each role."""
-
-    def both(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
-        y, pull = jax.vjp(function, x, w)
-        return (y, *pull(g))
-
     return {
         "forward": lambda x, w, _: (function(x, w),),
         "input": lambda x, w, g: jax.linear_transpose(lambda x: function(x, w), x)(g),
         "weight": lambda x, w, g: jax.linear_transpose(lambda w: function(x, w), w)(g),
-        "both": both,
+        "both": with_gradients(function),
     }
 
 

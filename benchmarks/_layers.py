@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,18 @@ def load(file: Path = LAYERS) -> list[Layer]:
             )
         )
     return layers
+
+
+def pick(layers: list[Layer], names: Collection[str]) -> list[Layer]:
+    """Return the layers of these names, in their own order.
+
+    Raises:
+      ValueError: where no layer has one of the names.
+    """
+    unknown = set(names) - {layer.name for layer in layers}
+    if unknown:
+        raise ValueError(f"no layer is called {', '.join(sorted(unknown))}")
+    return [layer for layer in layers if layer.name in names]
 
 
 def _tuple(value: int | list[int], dims: int) -> tuple[int, ...]:

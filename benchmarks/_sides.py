@@ -188,6 +188,16 @@ def equinox_layer(layer: Layer) -> tuple[Callable[..., jax.Array], Any, Any]:
     return (lambda x, m: jax.vmap(m)(x)), jnp.asarray(layer.arrays()[0]), module
 
 
+def with_gradients(function: Callable[..., jax.Array]) -> Callable[..., tuple[Any, ...]]:
+    """Return the program of x, w and g for the output and both gradients."""
+
+    def both(x: Any, w: Any, g: Any) -> tuple[Any, ...]:
+        y, pull = jax.vjp(function, x, w)
+        return (y, *pull(g))
+
+    return both
+
+
 def jax_side(layer: Layer, name: str) -> Side | None:
     """Compile a JAX side; `accelerate` where the name says so."""
     accelerated = name.endswith("_accelerated")
@@ -202,10 +212,7 @@ def jax_side(layer: Layer, name: str) -> Side | None:
     shape = jax.eval_shape(function, x, w).shape
     g = jnp.asarray(gradient(shape))
 
-    def both(x: Any, w: Any, g: Any) -> Any:
-        y, pull = jax.vjp(function, x, w)
-        return (y, *pull(g))
-
+    both = with_gradients(function)
     side = Side(name, lambda: None, lambda: None, list, list)
     compiled = {}
     for mode, call, args in (("forward", function, (x, w)), ("both", both, (x, w, g))):

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ._gpu_sides import compiled, draw, raw_last, torch_calls
-from ._layers import LAYERS, NETWORKS, Layer, load
+from ._layers import LAYERS, NETWORKS, Layer, load, pick
 from ._measure import Record
 from ._report import geometric_mean, ratios, show
 from ._sides import ours, raw
@@ -195,8 +195,12 @@ def main() -> int:
     if jax.default_backend() != "gpu" or not torch.cuda.is_available():
         parser.error(f"this times GPUs, JAX is on {jax.default_backend()}")
     torch.backends.cudnn.benchmark = True
-    every = load(NETWORKS if options.networks else LAYERS)
-    layers = [layer for layer in every if not options.layers or layer.name in options.layers]
+    layers = load(NETWORKS if options.networks else LAYERS)
+    if options.layers:
+        try:
+            layers = pick(layers, options.layers)
+        except ValueError as error:
+            parser.error(f"--layers: {error}")
     sides = SIDES + LAST if options.last else SIDES
     wanted = ROLES + GRADIENTS if options.gradients else ROLES
     start = time.perf_counter()

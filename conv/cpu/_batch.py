@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,12 +39,12 @@ def image_by_image(
     return results.reshape(n, *results.shape[2:])
 
 
-def product_for_each(w: jax.Array, x: jax.Array) -> jax.Array:
+def product_for_each(w: jax.Array, x: jax.Array, precision: Any = None) -> jax.Array:
     """Multiply w (O, C) by each image of x (N, C, L): (N, O, L).
 
     A shared factor must be spelled out for each image to become one batched product.
     """
-    return jnp.matmul(jnp.broadcast_to(w, (x.shape[0], *w.shape)), x)
+    return jnp.matmul(jnp.broadcast_to(w, (x.shape[0], *w.shape)), x, precision=precision)
 
 
 def product_for_all(w: jax.Array, x: jax.Array) -> jax.Array:

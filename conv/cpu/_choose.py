@@ -122,7 +122,7 @@ def _small_strided(p: Problem) -> bool:
     """Whether XLA's own strided kernel is done before columns are copied."""
     if not p.has_kernel or p.in_channels < LIMITS.strided_channels:
         return False
-    if p.dtype in ("float16", "bfloat16"):  # which columns convert first
+    if p.sixteen_bits:  # which columns convert first
         return _products(p) <= LIMITS.strided_halves_products
     few = p.in_channels * p.out_channels <= LIMITS.strided_weights
     return few and _products(p) <= LIMITS.strided_products

@@ -23,10 +23,7 @@ def solve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Compute a problem in canonical form by the method that is chosen for it."""
     method = choose(p).method
     if set(p.spread) == {1} and cropped_away(p.space, p.padding):
-        per_group, _ = p.per_group
-        weight_shape = (p.out_channels, per_group, *p.kernel)
-        shape = weight_shape if p.role == "weight" else (p.batch, p.out_channels, *p.out)
-        return jnp.zeros(shape, x.dtype)
+        return jnp.zeros(p.result_shape, x.dtype)
     if p.role == "weight":
         return weight(p, method, x, w)
     if method == "of_samples":

@@ -68,6 +68,18 @@ class Problem:
         return self.in_channels // self.groups, self.out_channels // self.groups
 
     @property
+    def result_shape(self) -> tuple[int, ...]:
+        """The shape of the result: of the output, or of the weight's gradient."""
+        if self.role == "weight":
+            return (self.out_channels, self.per_group[0], *self.kernel)
+        return (self.batch, self.out_channels, *self.out)
+
+    @property
+    def sixteen_bits(self) -> bool:
+        """Whether the operands are float16 or bfloat16."""
+        return self.dtype in ("float16", "bfloat16")
+
+    @property
     def has_kernel(self) -> bool:
         """Whether XLA has a kernel for all convolutions of the dtype: not so in float64."""
         return self.dtype != "float64"

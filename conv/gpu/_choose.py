@@ -36,8 +36,6 @@ SPECTRA_NUMBERS = 2**26
 # Outputs that may be added so that a dilation divides their number, as a multiple.
 RESIDUES_WASTE = 1.5
 
-HALVES = ("float16", "bfloat16")
-
 
 def choose(p: Problem) -> Route:
     """Choose the method for a problem; 'stock' is XLA's own lowering: cuDNN's kernels."""
@@ -70,14 +68,14 @@ def _residues(p: Problem) -> Route | None:
 def _pointwise(p: Problem) -> Route | None:
     plain = p.taps == p.groups == 1 and p.unpadded and p.unit_stride
     large = p.batch * p.in_channels * p.out_channels > POINTWISE_NUMBERS
-    if not plain or p.channels_last or p.dtype in HALVES or p.length < POINTWISE_LENGTH or large:
+    if not plain or p.channels_last or p.sixteen_bits or p.length < POINTWISE_LENGTH or large:
         return None
     return Route("pointwise", "a kernel of one element is a matrix product")
 
 
 def _spectra(p: Problem) -> Route | None:
     plain = p.dims == 1 and p.unit_stride and p.unit_dilation
-    if not plain or p.exact or p.channels_last or p.dtype in HALVES:
+    if not plain or p.exact or p.channels_last or p.sixteen_bits:
         return None
     if p.per_group[0] == 1 and p.groups > 1:
         enough = p.taps >= SPECTRA_DEPTHWISE
@@ -91,7 +89,7 @@ def _spectra(p: Problem) -> Route | None:
 
 def _depthwise(p: Problem) -> Route | None:
     line = p.dims == 1
-    if p.per_group[0] > 1 or p.groups == 1 or p.taps > SUMMED or (p.dtype in HALVES and not line):
+    if p.per_group[0] > 1 or p.groups == 1 or p.taps > SUMMED or (p.sixteen_bits and not line):
         return None
     several = p.per_group[1] > 1
     if p.role == "weight":

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..cpu import _depthwise, _fourier
+from ..cpu._batch import product_for_each
 from ..cpu._layout import at_tap, crop_space, cropped_away, offsets, pad_space
 from ..cpu._methods import exchanged
 from ..cpu._problem import Problem
@@ -27,12 +28,10 @@ def solve(p: Problem, x: jax.Array, w: jax.Array, *, precision: Any = None) -> j
     dtype = x.dtype
     if method in IN_FLOAT32 and dtype != jnp.float64:
         x, w = x.astype(jnp.float32), w.astype(jnp.float32)
-    weight = p.role == "weight"
     if set(p.spread) == {1} and cropped_away(p.space, p.padding):
-        per_group, _ = p.per_group
-        shape = (p.out_channels, per_group, *p.kernel)
-        return jnp.zeros(shape if weight else (p.batch, p.out_channels, *p.out), dtype)
-    return (_weight if weight else _forward)(p, method, x, w, precision).astype(dtype)
+        return jnp.zeros(p.result_shape, dtype)
+    by = _weight if p.role == "weight" else _forward
+    return by(p, method, x, w, precision).astype(dtype)
 
 
 def _forward(p: Problem, method: str, x: jax.Array, w: jax.Array, precision: Any) -> jax.Array:
@@ -62,8 +61,7 @@ def _weight(p: Problem, method: str, x: jax.Array, g: jax.Array, precision: Any)
 def pointwise(x: jax.Array, w: jax.Array, precision: Any) -> jax.Array:
     """Convolve (N, C, *space) with (O, C, 1...): a product for each image."""
     n, c, *space = x.shape
-    kernel = jnp.broadcast_to(w.reshape(1, -1, c), (n, w.shape[0], c))
-    y = jnp.matmul(kernel, x.reshape(n, c, -1), precision=precision)
+    y = product_for_each(w.reshape(-1, c), x.reshape(n, c, -1), precision)
     return y.reshape(n, -1, *space)
 
 
@@ -98,9 +96,8 @@ def stock_weight(p: Problem, x: jax.Array, g: jax.Array, *, precision: Any = Non
     ]
     # Exactly what the windows see, so that the convolution has the outputs that there are.
     seen = [(low, r - n - low) for r, n, (low, _) in zip(reach, p.space, p.padding, strict=True)]
-    shape = (p.out_channels, p.per_group[0], *p.kernel)
     if cropped_away(p.space, seen):
-        return jnp.zeros(shape, x.dtype)
+        return jnp.zeros(p.result_shape, x.dtype)
     x, padding = crop_space(x, seen)
 
     def convolution(w: jax.Array) -> jax.Array:
@@ -114,7 +111,7 @@ def stock_weight(p: Problem, x: jax.Array, g: jax.Array, *, precision: Any = Non
             precision=precision,
         )
 
-    (w,) = jax.linear_transpose(convolution, jax.ShapeDtypeStruct(shape, x.dtype))(g)
+    (w,) = jax.linear_transpose(convolution, jax.ShapeDtypeStruct(p.result_shape, x.dtype))(g)
     return w
 
 
