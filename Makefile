@@ -1,7 +1,7 @@
 # Two commands, each enough on a machine that has Python 3.11 or newer and make:
 #   make lecture    the lecture's rows in JAX beside PyTorch
 #   make test       lint, types, doctests, tests
-# And beside them: make test-long, make bench, make bench-quick.
+# And beside them: make notebooks, make test-long, make bench, make bench-quick.
 # Each fills .venv on the first call, and again when pyproject.toml or the pins change.
 
 PYTHON ?= python3
@@ -14,10 +14,14 @@ PARALLEL = -n $(JOBS) --dist worksteal
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 
-.PHONY: lecture test test-long test-rule-off bench bench-quick bench-networks lint format clean
+.PHONY: lecture notebooks test test-long test-rule-off bench bench-quick bench-networks lint format clean
 
 lecture: $(VENV)/.lecture
 	@$(BIN)/python -m compare $(ARGS)
+
+# All of them, in three languages; pages in build/notebooks.
+notebooks: $(VENV)/.test
+	$(BIN)/python -m notebooks $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare
@@ -71,5 +75,5 @@ $(VENV)/.lecture: $(VENV)/.python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,test,bench]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,test,bench,notebooks]'
 	@touch $@ $(VENV)/.lecture

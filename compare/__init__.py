@@ -1,6 +1,6 @@
 """One program in JAX beside the same in PyTorch; the lecture, row by row: `python -m compare`."""
 
-from ._compare import Comparison, compare
+from ._compare import Comparison, assert_agree, compare
 from ._values import Entry
 
-__all__ = ["Comparison", "Entry", "compare"]
+__all__ = ["Comparison", "Entry", "assert_agree", "compare"]

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ._torch import HELP, require_torch
+from ._torch import HELP, IMAGES_HELP, require_images, require_torch
 
-FIRST, LAST = 1, 23
+FIRST, LAST = 1, 24
 AGREE, DISAGREE, USAGE = 0, 1, 2
 
 
@@ -59,6 +59,8 @@ def lecture(argv: Sequence[str]) -> int:
     """Run the lecture's rows and show them."""
     options = _lecture_parser().parse_args(argv)
     require_torch()
+    if not options.row or LAST in options.row:
+        require_images()
     # What runs is imported late: help and wrong usage answer at once.
     from ._report import to_json
     from ._rows import ROWS
@@ -136,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit:  # argparse: help is 0, wrong usage 2
         return int(exit.code or 0)
     except ImportError as error:
-        if str(error) != HELP:
+        if str(error) not in (HELP, IMAGES_HELP):
             raise
         print(f"python -m compare: {error}", file=sys.stderr)
         return USAGE

@@ -237,15 +237,20 @@ def _vector(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
     return np.asarray(vector).astype(like.dtype)
 
 
-def _named(value: Any, name: str = "output") -> dict[str, Any]:
-    """Name the leaves of an output by where they stand in it; a list counts as a tuple."""
+def _named(value: Any, name: str = "output", shapes: bool = False) -> dict[str, Any]:
+    """Name the leaves of an output by where they stand in it; a list counts as a tuple.
+
+    With shapes, a tuple of integers is a shape, and a leaf.
+    """
+    if shapes and isinstance(value, tuple) and all(type(size) is int for size in value):
+        return {name: tuple(value)}
     if isinstance(value, Mapping):
         parts = [(f"{name}[{key!r}]", part) for key, part in value.items()]
     elif isinstance(value, list | tuple):
         parts = [(f"{name}[{i}]", part) for i, part in enumerate(value)]
     else:
         return {name: value}
-    return {key: leaf for inner, part in parts for key, leaf in _named(part, inner).items()}
+    return {k: leaf for inner, part in parts for k, leaf in _named(part, inner, shapes).items()}
 
 
 def compare_named(
@@ -267,3 +272,57 @@ def compare_named(
             told = (stated or {}).get(name)
             found.append(compare_values(name, a, b, rtol=rtol, atol=atol, stated=told))
     return found
+
+
+def assert_agree(
+    jax: Any, torch: Any, *, rtol: float | None = None, atol: float | None = None
+) -> Comparison:
+    """Compare what JAX computed with what PyTorch did, and raise where they disagree.
+
+    Args:
+      jax: a dict from names to values, or a value of its own; a value is an array, a number, a
+        text, a shape, None, or a tuple, list or dict of them.
+      torch: the same of PyTorch; a name that only one side has is a disagreement.
+      rtol, atol: tolerances, as in `compare`; None takes those of each value's dtype.
+
+    Returns:
+      The `Comparison`, in which all agrees: printed, it has a line for each value, large arrays
+      by their shapes.
+
+    Raises:
+      AssertionError: where a shape, a dtype or a value differs; the message is the comparison.
+      ValueError: where neither side has a value.
+
+    Example:
+      >>> import numpy as np, jax.numpy as jnp, torch
+      >>> from compare import assert_agree
+      >>> x = np.float32([0, 1, 2])
+      >>> y, z = jnp.abs(x), torch.tensor(x).abs()
+      >>> print(assert_agree(jax={"y": y, "shape": y.shape}, torch={"y": z, "shape": z.shape}))
+      JAX and PyTorch agree; largest difference 0
+        y: JAX [0, 1, 2], PyTorch [0, 1, 2]
+        shape: JAX (3,), PyTorch (3,)
+      >>> assert_agree(y, z + 1)
+      Traceback (most recent call last):
+      AssertionError: JAX and PyTorch disagree; largest difference 1.0e+00
+        output: JAX [0, 1, 2], PyTorch [1, 2, 3]: values differ by up to 1 (rtol=2e-06, atol=1e-05)
+
+    Reference: torch.testing.assert_close, which does this for two tensors.
+    """
+    left, right = _told(jax), _told(torch)
+    if not left and not right:
+        raise ValueError(f"jax={jax!r} and torch={torch!r} have no value; at least one must have")
+    found = Comparison(tuple(compare_named(left, right, rtol, atol)))
+    if not found:
+        raise AssertionError(str(found))
+    return found
+
+
+def _told(value: Any) -> dict[str, Any]:
+    """Name the values of a side: a dict's by its keys, one without a name `output`."""
+    parts = value.items() if isinstance(value, Mapping) else [("output", value)]
+    return {
+        name: leaf
+        for key, part in parts
+        for name, leaf in _named(part, str(key), shapes=True).items()
+    }

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -153,6 +154,37 @@ def draw_products(x: np.ndarray, kernel: np.ndarray, products: np.ndarray, at: i
             color=MARK, lw=1.4, arrowstyle="-|>", mutation_scale=12,
         )
     )  # fmt: skip
+    return made
+
+
+@mpl.rc_context(STYLE)
+def draw_accuracies(
+    shown: np.ndarray, accuracies: np.ndarray, data: Sequence[str], nets: Sequence[str]
+) -> Figure:
+    """Figure 6: an image of each kind of data, (2, h, w), and accuracies, (net, data, seed), in %.
+
+    A line is a seed, from one net to the other; the mean of the seeds is marked.
+    """
+    made = figure(4.6)
+    upper, lower = made.subplots(2, 2, height_ratios=[1, 2.4])
+    for axes, image, title in zip(upper, shown, data, strict=True):
+        axes.imshow(image, cmap="gray_r")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(title, fontsize=12)
+    low, high = np.floor(accuracies.min() - 0.5), np.ceil(accuracies.max() + 0.5)
+    for axes, of_data in zip(lower, accuracies.transpose(1, 2, 0), strict=True):
+        for seed in of_data:
+            axes.plot([0, 1], seed, "o-", color=FAINT, lw=1.2, ms=4)
+        axes.plot([0, 1], of_data.mean(0), "D-", color=MARK, lw=2.4, ms=7)
+        axes.set_xticks([0, 1], [net.replace(" ", "\n") for net in nets])
+        axes.set_xlim(-0.4, 1.4)
+        axes.set_ylim(low, high)
+        axes.grid(axis="y", color="#e4e7ec", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    lower[0].set_ylabel("test accuracy in %")
+    lower[1].tick_params(labelleft=False)
     return made
 
 

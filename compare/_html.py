@@ -10,7 +10,7 @@ from ._style import CSS
 from ._table import tally
 from ._values import Entry
 from ._versions import versions_line
-from .lecture.figures import drawings
+from .lecture import figures, why
 
 TITLE = "Convolutions and gradients: the lecture in JAX beside PyTorch"
 ABOUT = (
@@ -59,9 +59,10 @@ def _row(result: RowResult) -> str:
     )
 
 
-def _figures() -> str:
+def _figures(results: Sequence[RowResult]) -> str:
     parts = []
-    for number, (caption, svg) in enumerate(drawings(), 1):
+    drawn = [*figures.drawings(), *why.drawings(results)]
+    for number, (caption, svg) in enumerate(drawn, 1):
         kind = ' class="tall"' if number == 5 else ""
         parts.append(f"<figure{kind}>{svg}<figcaption>{escape(caption)}</figcaption></figure>")
     return "".join(parts)
@@ -101,7 +102,7 @@ def page(results: Sequence[RowResult], versions: dict[str, str]) -> str:
 {chr(10).join(map(_row, results))}
 </table>
 <h2 id="figures">The figures</h2>
-<div class="figures">{_figures()}</div>
+<div class="figures">{_figures(results)}</div>
 </main>
 </body>
 </html>

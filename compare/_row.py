@@ -20,7 +20,7 @@ class Row:
     """What the lecture shows in one place.
 
     Args:
-      number: its number, 1 to 23.
+      number: its number, 1 to 24.
       title: what the lecture shows, in one line.
       inputs: makes the arrays that both sides take, from a fixed seed.
       jax, torch: a side: takes the inputs, returns its results by name. Arrays are compared by

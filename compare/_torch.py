@@ -6,6 +6,19 @@ HELP = (
     "the comparison runs PyTorch beside JAX, and torch is not installed. "
     "Get it with: pip install 'convgrad[torch]'"
 )
+IMAGES_HELP = (
+    "row 24 trains on the images of scikit-learn, which is not installed. "
+    "Get it with: pip install 'convgrad[torch]'"
+)
+
+
+def require_images() -> ModuleType:
+    """Import scikit-learn's data sets, or say how to get them."""
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError(IMAGES_HELP) from error
+    return datasets
 
 
 def require_torch() -> ModuleType:

@@ -1,5 +1,8 @@
 """compare: values, shapes, dtypes, gradients and errors, each agreeing and each not."""
 
+import re
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from compare import Comparison, Entry, compare
+from compare import Comparison, Entry, assert_agree, compare
 from compare._values import TOLERANCE, compare_values, measure, tolerance
 
 X = np.random.default_rng(0).standard_normal((3, 4))
@@ -171,3 +174,54 @@ def test_a_comparison_reads_well() -> None:
         "  y: JAX [1, 2], PyTorch [1, 3]: far",
     ]
     assert Comparison(()).largest_difference is None
+
+
+def test_assert_agree_returns_what_was_compared() -> None:
+    found = assert_agree(
+        jax={"y": jnp.ones((3, 4)), "shape": (3, 4), "gradient": None, "parts": [jnp.zeros(2), 1]},
+        torch={
+            "y": torch.ones(3, 4, dtype=torch.float64),
+            "shape": torch.ones(3, 4).shape,
+            "gradient": None,
+            "parts": (torch.zeros(2, dtype=torch.float64), 1),
+        },
+    )
+    assert found.agree
+    assert str(found).splitlines() == [
+        "JAX and PyTorch agree; largest difference 0",
+        "  y: JAX float64 3 x 4, PyTorch float64 3 x 4",
+        "  shape: JAX (3, 4), PyTorch (3, 4)",
+        "  gradient: JAX none, PyTorch none",
+        "  parts[0]: JAX [0, 0], PyTorch [0, 0]",
+        "  parts[1]: JAX 1, PyTorch 1",
+    ]
+    assert assert_agree(jnp.float32(1), torch.tensor(1.0)).entries[0].name == "output"
+
+
+T = torch.tensor(X)
+DISAGREEING = [
+    ({"y": X}, {"y": T.T}, "y: .*: shapes differ: JAX (3, 4), PyTorch (4, 3)"),
+    ({"y": X}, {"y": T.float()}, "y: .*: dtypes differ: JAX float64, PyTorch float32"),
+    ({"y": X}, {"y": T + 0.5}, "y: .*: values differ by up to 0.5"),
+    ({"y": X}, {"z": T}, "y: .*: PyTorch has no y"),
+    ({"y": X, "z": X}, {"y": T}, "z: .*: PyTorch has no z"),
+    ({"y": (X, X)}, {"y": (T,)}, "y[1]: .*: PyTorch has no y[1]"),
+    ({"y": None}, {"y": T}, "y: JAX none, PyTorch float64 3 x 4: "),
+    ({"shape": (3, 4)}, {"shape": (4, 3)}, "shape: .*: JAX has (3, 4), PyTorch (4, 3)"),
+    (X, T + 0.5, "output: .*: values differ by up to 0.5"),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "told"), DISAGREEING)
+def test_assert_agree_raises_with_the_comparison(ours: Any, theirs: Any, told: str) -> None:
+    with pytest.raises(AssertionError, match=re.escape(told).replace(r"\.\*", ".*")) as caught:
+        assert_agree(jax=ours, torch=theirs)
+    assert str(caught.value).startswith("JAX and PyTorch disagree")
+    assert len(str(caught.value)) < 400
+
+
+def test_assert_agree_takes_tolerances_and_refuses_nothing_to_compare() -> None:
+    assert assert_agree(X, T + 0.5, atol=0.6)
+    assert assert_agree(jnp.float64(2), torch.tensor(2.1, dtype=torch.float64), rtol=0.1)
+    with pytest.raises(ValueError, match="at least one must have"):
+        assert_agree({}, {})

@@ -50,6 +50,10 @@ NUMBERS: list[tuple[int, str, Any]] = [
     (21, "gradient", [0, 1, 0]),
     (21, "ties: custom max", [1, 0, 1]),
     (21, "ties: own max(x)", [0.5, 0, 0.5]),
+    (24, "parameters", [5162, 5127]),
+    (24, "sparse: pixels that an output sees, of 64", 9),
+    (24, "stationary: different weights, of 64 x 64", 9),
+    (24, "composed: pixels that an output of layer 2 sees", 25),
 ]
 
 TEXTS: list[tuple[int, str, Any]] = [
@@ -68,13 +72,15 @@ TEXTS: list[tuple[int, str, Any]] = [
     (18, "z is made by", None),
     (18, "raises", "RuntimeError"),
     (23, "figure 5, boxes", "x -> Sub -> Mul -> Mul -> Mean"),
+    (24, "the ConvNet is ahead on images", True),
+    (24, "the ConvNet is ahead on shuffled pixels", False),
 ]
 
 
 def test_all_rows_agree(lecture: Any) -> None:
-    assert lecture.report["tally"] == {"rows": 23, "agree": 23}
+    assert lecture.report["tally"] == {"rows": 24, "agree": 24}
     assert lecture.status == 0
-    assert [row["row"] for row in lecture.report["rows"]] == list(range(1, 24))
+    assert [row["row"] for row in lecture.report["rows"]] == list(range(1, 25))
 
 
 def test_the_registry_has_the_rows_that_the_command_offers() -> None:

@@ -1,4 +1,4 @@
-"""The page: whole, self-contained, with every row, both programs and five figures."""
+"""The page: whole, self-contained, with every row, both programs and six figures."""
 
 import re
 from html.parser import HTMLParser
@@ -8,9 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from compare import _figures
+from compare import Comparison, Entry, _figures
 from compare._code import to_html
+from compare._row import RowResult
 from compare._rows import ROWS
+from compare.lecture import why
 
 VOID = {"meta", "link", "col", "br"}
 
@@ -51,9 +53,9 @@ def test_every_element_is_closed(page: Page) -> None:
 
 def test_every_row_is_there_with_both_programs(page: Page, lecture: Any) -> None:
     ids = [attributes.get("id") for attributes in page.named("tbody")]
-    assert ids == [f"row-{number}" for number in range(1, 24)]
-    assert len(page.named("details")) == 23
-    assert len(page.named("pre")) == 46
+    assert ids == [f"row-{number}" for number in range(1, 25)]
+    assert len(page.named("details")) == 24
+    assert len(page.named("pre")) == 48
     plain = re.sub(r"<[^>]+>", "", lecture.page)
     for row in ROWS.values():
         for side in (row.jax, row.torch):
@@ -71,16 +73,16 @@ def test_nothing_comes_from_elsewhere(page: Page, lecture: Any) -> None:
     assert page.named("script") == []
 
 
-def test_five_figures_are_drawn(page: Page, lecture: Any) -> None:
+def test_six_figures_are_drawn(page: Page, lecture: Any) -> None:
     drawings = re.findall(r"<svg.*?</svg>", lecture.page, re.S)
-    assert len(drawings) == 5
+    assert len(drawings) == 6
     for number, drawing in enumerate(drawings, 1):
         figure = ElementTree.fromstring(drawing)
         assert figure.get("aria-label", "").startswith(f"Figure {number}. ")
         assert figure.get("role") == "img"
         assert figure.get("width") is None
     captions = re.findall(r"<figcaption>(Figure \d)", lecture.page)
-    assert captions == [f"Figure {number}" for number in range(1, 6)]
+    assert captions == [f"Figure {number}" for number in range(1, 7)]
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: Page, lecture: Any) -> None:
@@ -127,3 +129,26 @@ def test_marked_code_reads_as_the_code() -> None:
     for entity, sign in (("&lt;", "<"), ("&quot;", '"'), ("&#x27;", "'"), ("&amp;", "&")):
         plain = plain.replace(entity, sign)
     assert plain == code
+
+
+def test_figure_6_holds_its_accuracies_and_is_read_on_a_phone() -> None:
+    accuracies = np.float32([[[95, 94, 96], [90, 91, 92]], [[92, 91, 93], [92, 90, 93]]])
+    image = np.arange(64).reshape(8, 8)
+    names = ("images", "shuffled pixels"), ("ConvNet", "fully connected")
+    drawn = _figures.draw_accuracies(np.stack([image, image.T]), accuracies, *names)
+    held = np.stack(_figures.samples(drawn)).reshape(2, 3, 2)  # data, seed, net
+    np.testing.assert_array_equal(held.transpose(2, 0, 1), accuracies)
+    np.testing.assert_array_equal(_figures.images(drawn), [image, image.T])
+    svg = _figures.to_svg(drawn, "test")
+    for text in ("test accuracy in %", "ConvNet", "connected", "images", "shuffled pixels"):
+        assert f">{text}<" in svg
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+    sizes += [float(size) for size in re.findall(r"font: ([\d.]+)px", svg)]
+    width = float(ElementTree.fromstring(svg).get("viewBox", "").split()[2])
+    assert min(sizes) * 320 / width >= 10
+
+
+def test_figure_6_is_drawn_of_a_row_that_has_accuracies_only() -> None:
+    assert why.drawings([]) == []
+    crashed = Comparison((Entry("error", "out of order", None, None, False, "JAX raised"),))
+    assert why.drawings([RowResult(ROWS[24], crashed, 0.0)]) == []

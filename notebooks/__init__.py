@@ -1,0 +1,1 @@
+"""The lecture's notebooks: one source, three languages; `python -m notebooks`."""
