@@ -35,7 +35,7 @@ test-long: lint test-rule-off
 # The convolutions once more, as JAX itself lowers them on CPU.
 test-rule-off: $(VENV)/.test
 	CONVGRAD_RULE=off $(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long" \
-	  tests/conv --ignore tests/conv/cpu --ignore tests/conv/gpu
+	  tests/conv --ignore tests/conv/lowering
 
 # All sides alike keep the memory that they free. By default glibc gives large blocks back, and takes
 # them anew as fresh pages, 0.3 ms a MB: which side it does so for is chance, and doubles some times.

@@ -9,7 +9,6 @@ from ._avg_pool import (
     avg_pool3d,
 )
 from ._convolution import conv1d, conv2d, conv3d
-from ._explain import Explanation, routes
 from ._gradients import (
     conv1d_input,
     conv1d_weight,
@@ -34,7 +33,7 @@ from ._transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._transposed_modules import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._transposed_sizes import conv_transpose_output_shape
 from ._unfold import fold, unfold
-from .cpu import accelerate
+from .lowering import Explanation, accelerate, routes
 
 __all__ = [
     "Conv1d",

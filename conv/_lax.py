@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jax import lax
 
-from .cpu._rule import accelerated
+from .lowering import accelerated
 
 
 def channels_first(dims: int) -> lax.ConvDimensionNumbers:

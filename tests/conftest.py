@@ -23,7 +23,7 @@ jax.config.update("jax_enable_x64", True)
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
-OPTIMISED = [Path(__file__).parent / folder for folder in ("compare", "conv/cpu")]
+OPTIMISED = [Path(__file__).parent / folder for folder in ("compare", "conv/lowering")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,10 @@
 """Random convolutions for the lowering rules, and comparisons for the methods that they choose."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,7 +14,37 @@ import torch
 from jax import lax
 
 import conv
+from conv.lowering import _register
+from conv.lowering._method import Platform
+from conv.lowering._rule import lower
+from convgrad import _jax
 from tests.support.agree import TOLERANCE, draw, to_torch
+
+STOCK_RULE = _register.STOCK_RULES["cpu"]
+
+
+@contextmanager
+def lowering_for_cpu(platform: Platform) -> Iterator[None]:
+    """Let another platform's methods, or other limits, lower for CPU inside."""
+    _jax.register_convolution(partial(lower, platform, STOCK_RULE), "cpu")
+    jax.clear_caches()
+    try:
+        yield
+    finally:
+        _jax.register_convolution(partial(lower, _register.PLATFORMS["cpu"], STOCK_RULE), "cpu")
+        jax.clear_caches()
+
+
+def counting(platform: Platform) -> tuple[Platform, Counter]:
+    """Return a platform that counts which methods it chooses, by role."""
+    counts: Counter = Counter()
+
+    def choose(problem: Any) -> Any:
+        choice = platform.choose(problem)
+        counts[problem.role, choice.method.name] += 1
+        return choice
+
+    return replace(platform, choose=choose), counts
 
 
 def random_call(rng: np.random.Generator) -> tuple[Any, tuple[int, ...], tuple[int, ...], str]:

@@ -1,1 +1,0 @@
-"""Convolutions that XLA lowers badly on NVIDIA GPUs: a lowering rule for a few of them."""

@@ -1,0 +1,29 @@
+"""The one place that registers the lowering rule, for every platform that has methods."""
+
+from functools import partial
+
+from convgrad import _jax
+
+from ._method import Platform
+from ._rule import lower
+from .cpu import CPU
+from .gpu import GPU
+
+PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (CPU, GPU)}
+STOCK_RULES = {name: _jax.convolution_rule(name) for name in PLATFORMS}
+
+
+def register() -> dict[str, bool]:
+    """Register the rule for each platform; say for which it is in force.
+
+    Where JAX has moved what that needs, its own rules stay, and a warning says so.
+    """
+    done = {}
+    for name, platform in PLATFORMS.items():
+        stock = STOCK_RULES[name]
+        rule = partial(lower, platform, stock)
+        done[name] = stock is not None and _jax.register_convolution(rule, name)
+    return done
+
+
+IN_FORCE = register()

@@ -1,0 +1,127 @@
+"""The lowering rule of `lax.conv_general_dilated`, the same for all platforms.
+
+It sits below autodiff and batching, so that jvp, transposition and vmap stay JAX's own. It looks at
+equations traced inside of `accelerate()` only; every other convolution is lowered by the rule that
+JAX registered, to the same HLO as if this package were not imported.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from convgrad import _jax
+
+from ._mark import accelerate
+from ._method import STOCK, Choice, Method, Platform
+from ._problem import Plan, permute, plan
+from ._stock import misread, without_misreading
+
+COMPLEX = Method("complex", {})  # three real convolutions, each by its own method
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one convolution: how it is computed, and in which form."""
+
+    choice: Choice
+    plan: Plan | None = None
+
+    @property
+    def role(self) -> str:
+        """The problem's role; '' where the primitive stays as it is."""
+        return self.plan.problem.role if self.plan is not None else ""
+
+
+def cores() -> int:
+    """Return on how many cores this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def decide(
+    platform: Platform,
+    lhs: Any,
+    rhs: Any,
+    params: dict[str, Any],
+    *,
+    mark: str | None = "on",
+    devices: int | None = 1,
+) -> Decision:
+    """Decide how a convolution is computed: all that the rule does, and that `routes` tells.
+
+    Args:
+      platform: what it is lowered for.
+      lhs, rhs: the operands' shapes and dtypes.
+      params: the primitive's parameters.
+      mark: of the equation.
+      devices: over how many the compiler may spread it; None where nobody knows.
+    """
+    if mark != "on":
+        return _stock("traced outside of accelerate()")
+    if devices != 1:
+        return _stock("for several devices: the compiler splits its own convolution best")
+    dtype, wanted = lhs.dtype.name, params.get("preferred_element_type")
+    if rhs.dtype != lhs.dtype:
+        return _stock("operands of two dtypes")
+    if dtype.startswith("complex"):
+        if wanted is None or jnp.dtype(wanted) == lhs.dtype:
+            return Decision(Choice(COMPLEX, "three real convolutions, each by its own method"))
+        return _stock(f"dtype {dtype} to {wanted}")
+    results = (dtype, _wide(dtype)) if platform.widens else (dtype,)
+    if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
+        return _stock(f"dtype {dtype} has no method")
+    found = plan(lhs, rhs, params, platform.limits, cores())
+    if found is None:
+        return _stock("no method for such dimensions or groups")
+    return Decision(platform.choose(found.problem), found)
+
+
+def _stock(why: str) -> Decision:
+    return Decision(Choice(STOCK, why))
+
+
+def _wide(dtype: str) -> str:
+    return "float64" if dtype == "float64" else "float32"
+
+
+def _compute(decision: Decision, lhs: jax.Array, rhs: jax.Array, *, dtype: Any) -> jax.Array:
+    found, choice = decision.plan, decision.choice
+    assert found is not None
+    compute = _wide(lhs.dtype.name) if choice.method.in_float32 else lhs.dtype
+    x = permute(lhs.astype(compute), found.first)
+    w = permute(rhs.astype(compute), found.second)
+    return permute(choice.solve(found.problem, x, w), found.result).astype(dtype)
+
+
+def _complex(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
+    """Compute (a + b i)(c + d i) by three marked real convolutions, as JAX and PyTorch do."""
+    real: Any = partial(_jax.bind_convolution, **{**params, "preferred_element_type": None})
+    a, b, c, d = lhs.real, lhs.imag, rhs.real, rhs.imag
+    with accelerate():
+        shared = real(a + b, c)
+        return jax.lax.complex(shared - real(b, c + d), shared + real(a, d - c))
+
+
+def lower(platform: Platform, stock: Any, ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Any:
+    """Lower one convolution: by a method where it is marked, else as JAX does."""
+    mark = _jax.mark_of_lowering(ctx)
+    left, right = ctx.avals_in
+    body = None
+    if mark == "on":
+        devices = _jax.devices_of_lowering(ctx)
+        decision = decide(platform, left, right, params, devices=devices)
+        if decision.choice.method is COMPLEX:
+            body = partial(_complex, **params)
+        elif not decision.choice.stock:
+            body = partial(_compute, decision, dtype=ctx.avals_out[0].dtype)
+    if body is None and mark and platform.name == "cpu" and misread(right.shape, params):
+        body = partial(without_misreading, **params)
+    if body is None:
+        return stock(ctx, lhs, rhs, **params)
+    with _jax.marked(None):  # what a method emits must not come back here
+        return _jax.lowered(body, ctx, lhs, rhs)

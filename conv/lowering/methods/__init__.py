@@ -1,0 +1,1 @@
+"""How convolutions are computed: one family a file, each method an object."""

@@ -1,0 +1,96 @@
+"""Three-dimensional convolutions by two-dimensional ones: depth becomes batch or channels."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .._layout import channels_first, channels_last, pad_space, total
+from .._method import Method
+from .._problem import Problem
+from .direct import convolve_last
+
+
+def _slices(p: Problem, x: jax.Array) -> list[jax.Array]:
+    """Return, for each element of the kernel's depth, the input's slices that it meets."""
+    stride, dilation = p.stride[0], p.dilation[0]
+    padded = pad_space(x, [p.padding[0], *[(0, 0)] * (x.ndim - 3)])
+    span = stride * (p.out[0] - 1) + 1
+    return [
+        lax.slice_in_dim(padded, dilation * u, dilation * u + span, stride, 2)
+        for u in range(p.kernel[0])
+    ]
+
+
+def _by_slices(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Stack the slices that a window meets into channels: one 2-D convolution over all depths."""
+    n, c = x.shape[:2]
+    o, depth, out = p.out_channels, p.kernel[0], p.out
+    slices = _slices(p, x)
+    flat = jnp.stack(slices, 1).reshape(n, depth * c, *slices[0].shape[2:])
+    images = flat.transpose(0, 2, 3, 4, 1).reshape(n * out[0], *x.shape[3:], depth * c)
+    kernel = w.transpose(3, 4, 2, 1, 0).reshape(*w.shape[3:], depth * c, o)
+    y = convolve_last(p, images, kernel, p.stride[1:], p.padding[1:], p.dilation[1:])
+    return channels_first(y.reshape(n, out[0], *y.shape[1:]))
+
+
+def _by_sums(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve each slice with every depth of the kernel, then add shifted results (stride 1)."""
+    o, depth, out, dilation = p.out_channels, p.kernel[0], p.out, p.dilation
+    n, c, depth_in = x.shape[:3]
+    images = channels_last(x).reshape(n * depth_in, *x.shape[3:], c)
+    kernel = w.transpose(3, 4, 1, 2, 0).reshape(*w.shape[3:], c, depth * o)
+    y = convolve_last(p, images, kernel, p.stride[1:], p.padding[1:], dilation[1:])
+    y = y.reshape(n, depth_in, *y.shape[1:3], depth, o)
+    rooms = ((0, 0), p.padding[0], (0, 0), (0, 0), (0, 0))
+    shifted = [
+        lax.slice_in_dim(
+            jnp.pad(y[..., u, :], rooms), dilation[0] * u, dilation[0] * u + out[0], axis=1
+        )
+        for u in range(depth)
+    ]
+    return channels_first(total(shifted))
+
+
+def _flat(p: Problem) -> Problem:
+    """Return the weight gradient of two dimensions whose images are slices."""
+    return replace(
+        p,
+        batch=p.batch * p.out[0],
+        in_channels=p.in_channels * p.kernel[0],
+        space=p.space[1:],
+        kernel=p.kernel[1:],
+        out=p.out[1:],
+        stride=p.stride[1:],
+        padding=p.padding[1:],
+        spread=p.spread[1:],
+        dilation=p.dilation[1:],
+    )
+
+
+def _weight(
+    p: Problem,
+    x: jax.Array,
+    g: jax.Array,
+    solve: Callable[[Problem, jax.Array, jax.Array], jax.Array],
+) -> jax.Array:
+    """Turn depth into batch, and the kernel's into channels: a gradient of two dimensions.
+
+    Of the input's: zeros in the place of gradients that are not there would carry a NaN of the
+    input to kernel elements that do not meet it.
+    """
+    n, c = x.shape[:2]
+    images = jnp.stack(_slices(p, x), 2).reshape(n, c * p.kernel[0], p.out[0], *x.shape[3:])
+    left, right = (a.swapaxes(1, 2).reshape(-1, a.shape[1], *a.shape[3:]) for a in (images, g))
+    return solve(_flat(p), left, right).reshape(p.result_shape)
+
+
+def _takes(p: Problem) -> bool:
+    return p.dims == 3 and p.groups == 1 and not p.spreads
+
+
+DEPTH_SUMS = Method("depth_sums", {"forward": _by_sums}, lambda p: _takes(p) and p.stride[0] == 1)
+DEPTH_SLICES = Method("depth_slices", {"forward": _by_slices}, _takes)
+VOLUME = Method("volume", {"weight": _weight}, _takes, grows=True, inner=_flat)
