@@ -172,10 +172,11 @@ class Problem:
 
 
 def meets(p: Problem, axis: int, tap: int) -> tuple[int, int]:
-    """Return the range of outputs for which a kernel element meets the input, at stride 1."""
+    """Return the range of outputs for which a kernel element meets the input."""
     low, _ = p.padding[axis]
-    shift = tap * p.dilation[axis] - low
-    return max(0, -shift), min(p.out[axis], p.space[axis] - shift)
+    shift, stride = tap * p.dilation[axis] - low, p.stride[axis]
+    first, last = max(0, -(shift // stride)), -((shift - p.space[axis]) // stride)
+    return first, min(p.out[axis], last)
 
 
 def meetings(p: Problem) -> int:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from ._method import STOCK, Choice, Platform, turned
 from ._problem import Problem, meetings
 from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, IMAGES
-from .methods.depthwise import DEPTHWISE, DEPTHWISE_LAST, DEPTHWISE_SPREAD, ELEMENTWISE_PHASES
+from .methods.depthwise import (
+    DEPTHWISE,
+    DEPTHWISE_IN_STEPS,
+    DEPTHWISE_LAST,
+    DEPTHWISE_SPREAD,
+    ELEMENTWISE_PHASES,
+)
 from .methods.direct import DIRECT
 from .methods.exchange import EXCHANGED, OF_SAMPLES
 from .methods.fourier import SPECTRA
@@ -56,9 +62,18 @@ class Limits:
     strided_weights: int = 10 * 2**10
     strided_products: int = 100 * 2**20
     strided_halves_products: int = 2**27
-    # Depthwise and dense 1-D kernels this long go through spectra.
-    spectra_depthwise: int = 100
-    spectra_dense: int = 256
+    # Spectra spread a NaN over a whole signal, and whole numbers don't stay whole in them. So they
+    # are for kernels along a line for which sums take more than ten times as long. Depthwise,
+    # forward: 1024 elements 7 to 9 times, 2048 elements 14; weights: 128 elements 3.5, 1024
+    # elements 24. Dense, forward: 300 elements 1 to 3, 1024 elements 8, 2048 elements 10 to 18;
+    # weights: 300 elements 3 to 16, 1024 elements 10 to 56.
+    spectra_depthwise: int = 2048
+    spectra_depthwise_weight: int = 512
+    spectra_dense: int = 2048
+    spectra_dense_weight: int = 1024
+    # Depthwise lines: from so many elements on, some of them in each step of a loop (48: 0.9 to 1.2
+    # of the speed of all at once; 64: 1.0 to 1.2; 96: 0.7 to 1.6), which compiles in no time.
+    depthwise_steps: int = 64
     long_kernel: int = 32
     # From so many channels a group, XLA's own grouped convolution is ahead for long kernels.
     stock_channels: int = 32
@@ -239,6 +254,8 @@ def _forward(p: Problem) -> Choice:
         if per_group == 1:
             if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise:
                 return Choice(SPECTRA, "a long kernel is a product of spectra")
+            if p.dims == 1 and p.taps >= p.limits.depthwise_steps:
+                return Choice(DEPTHWISE_IN_STEPS, "one channel a group, a long kernel: in a loop")
             if p.channels_last and p.in_channels == p.out_channels:
                 return Choice(DEPTHWISE_LAST, "the same, with the channels where they are: last")
             return Choice(DEPTHWISE, "one channel a group: shifted products in one loop")
@@ -329,15 +346,17 @@ def _weight(p: Problem) -> Choice:
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:
         if per_group == 1:
-            if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise:
+            if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise_weight:
                 return Choice(SPECTRA, "a long kernel is a product of spectra")
+            if p.dims == 1 and p.taps >= p.limits.depthwise_steps:
+                return Choice(DEPTHWISE_IN_STEPS, "one channel a group, a long kernel: in a loop")
             return Choice(DEPTHWISE, "one channel a group: sums of products in one loop")
         if p.dims == 1 and p.taps > p.limits.long_kernel:
             return Choice(GROUP_BY_GROUP, "long kernels: columns, one group after the other")
         if per_group * out_per_group <= p.limits.elementwise_weights:
             return Choice(ELEMENTWISE, "a few channels a group: sums of products in one loop")
         return Choice(PRODUCT_A_GROUP, "groups: a product of columns for each, in a loop")
-    if p.dims == 1 and spectral and p.taps >= p.limits.spectra_dense:
+    if p.dims == 1 and spectral and p.taps >= p.limits.spectra_dense_weight:
         return Choice(SPECTRA, "a long kernel is a product of spectra")
     if p.dims == 1 and p.out[0] <= p.space[0] and p.has_kernel:
         if p.channels_last:

@@ -36,11 +36,11 @@ class Limits:
     # Weights of two-dimensional depthwise kernels: 7 x 7 6.6 to 1.0; 3 x 3 0.41 to 0.45 and 5 x 5
     # 0.27 to 0.39.
     summed_weights: int = 49
-    # Lines of so many elements go through spectra. Depthwise: 63 weights 2.0 to 0.31, 128 forward
-    # 18 to 0.83, 1024 1.4 to 0.08. Dense: 64 channels of 128 0.75 to 0.32, of 1024 5.4 to 0.41;
-    # but 8 channels of 128 0.08 to 0.14.
-    spectra_depthwise: int = 63
-    spectra_dense: int = 128
+    # Lines of so many elements go through spectra, where sums take more than ten times as long.
+    # Depthwise: 63 weights 2.0 to 0.31, 128 forward 18 to 0.83, 1024 1.4 to 0.08. Dense: 64
+    # channels of 128 0.75 to 0.32, of 1024 5.4 to 0.41; but 8 channels of 128 0.08 to 0.14.
+    spectra_depthwise: int = 128
+    spectra_dense: int = 1024
     spectra_channels: int = 64
     # Numbers of a dense kernel's spectrum: 268 MB.
     spectra_numbers: int = 2**26

@@ -170,6 +170,61 @@ def _weight_by_taps(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     return jnp.stack(sums, -1).reshape(p.out_channels, 1, *p.kernel)
 
 
+# Elements of a long kernel that one step of a loop takes: the program does not grow with it.
+STEP = 16
+
+
+def _windows_of_step(p: Problem, padded: jax.Array, first: jax.Array) -> list[jax.Array]:
+    """Return what STEP elements of a kernel along a line meet, from element `first` on."""
+    (out,), (stride,), (dilation,) = p.out, p.stride, p.dilation
+    reach = stride * (out - 1) + dilation * (STEP - 1) + 1
+    some = lax.dynamic_slice_in_dim(padded, first * dilation, reach, 2)
+    return [
+        lax.slice_in_dim(some, u * dilation, u * dilation + stride * (out - 1) + 1, stride, 2)
+        for u in range(STEP)
+    ]
+
+
+def _padded_for_steps(p: Problem, x: jax.Array) -> jax.Array:
+    ((low, high),) = p.padding
+    steps = -(-p.taps // STEP)
+    reach = p.stride[0] * (p.out[0] - 1) + p.dilation[0] * (steps * STEP - 1) + 1
+    return pad_space(x, [(low, max(high, reach - p.space[0] - low))])
+
+
+def _in_steps(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve along a line with a long kernel, some of its elements in each step of a loop."""
+    n, c = x.shape[:2]
+    many, steps = p.per_group[1], -(-p.taps // STEP)
+    padded = _padded_for_steps(p, x)
+    factors = pad_space(w.reshape(c, many, p.taps), [(0, steps * STEP - p.taps)])
+
+    def step(i: jax.Array, y: jax.Array) -> jax.Array:
+        some = lax.dynamic_slice_in_dim(factors, i * STEP, STEP, 2)
+        windows = _windows_of_step(p, padded, i * STEP)
+        return y + total(
+            [window[:, :, None] * some[None, :, :, u, None] for u, window in enumerate(windows)]
+        )
+
+    y = lax.fori_loop(0, steps, step, jnp.zeros((n, c, many, *p.out), x.dtype))
+    return y.reshape(n, c * many, *p.out)
+
+
+def _weight_in_steps(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Return the weight gradient of such a convolution, some elements in each step."""
+    n, c = x.shape[:2]
+    many, steps = p.per_group[1], -(-p.taps // STEP)
+    padded, each = _padded_for_steps(p, x), g.reshape(n, c, many, *p.out)
+
+    def step(i: jax.Array, sums: jax.Array) -> jax.Array:
+        products = [window[:, :, None] * each for window in _windows_of_step(p, padded, i * STEP)]
+        found = jnp.stack(sums_of_products(products, (3,), STEP), -1).sum(0)
+        return lax.dynamic_update_slice_in_dim(sums, found, i * STEP, 2)
+
+    sums = lax.fori_loop(0, steps, step, jnp.zeros((c, many, steps * STEP), x.dtype))
+    return lax.slice_in_dim(sums, 0, p.taps, axis=2).reshape(p.result_shape)
+
+
 def _one_channel(p: Problem) -> bool:
     return p.per_group[0] == 1 and not p.spreads
 
@@ -189,4 +244,9 @@ DEPTHWISE_SPREAD = Method(
 )
 ELEMENTWISE_PHASES = Method(
     "elementwise_phases", {"transposed": _phases}, lambda p: p.unit_stride, grows=True
+)
+DEPTHWISE_IN_STEPS = Method(
+    "depthwise_in_steps",
+    {"forward": _in_steps, "weight": _weight_in_steps},
+    lambda p: _one_channel(p) and p.dims == 1,
 )

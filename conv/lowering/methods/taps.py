@@ -26,9 +26,11 @@ def _windows(
         if any(first >= last for first, last in spans):
             continue
         shifts = [u * e - low for u, e, (low, _) in zip(tap, p.dilation, p.padding, strict=True)]
-        starts = [first + shift for (first, _), shift in zip(spans, shifts, strict=True)]
-        stops = [last + shift for (_, last), shift in zip(spans, shifts, strict=True)]
-        window = lax.slice(x, [0, 0, *starts], [*x.shape[:2], *stops])
+        rows = list(zip(spans, p.stride, shifts, strict=True))
+        starts = [first * s + shift for (first, _), s, shift in rows]
+        stops = [(last - 1) * s + shift + 1 for (_, last), s, shift in rows]
+        strides = None if p.unit_stride else [1, 1, *p.stride]
+        window = lax.slice(x, [0, 0, *starts], [*x.shape[:2], *stops], strides)
         yield tap, spans, window.reshape(*x.shape[:2], -1)
 
 
@@ -82,6 +84,6 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
 TAP_BY_TAP = Method(
     "tap_by_tap",
     {"forward": _forward, "weight": _weight},
-    lambda p: p.groups == 1 and p.unit_stride and not p.spreads,
+    lambda p: p.groups == 1 and not p.spreads,
     grows=True,
 )
