@@ -8,6 +8,7 @@ The other packages import nothing of `jax._src`, `jax.interpreters`, `jax.extend
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -121,14 +122,40 @@ def register_convolution(rule: Callable[..., Any], platform: str) -> bool:
     return True
 
 
-def lowered(function: Callable[..., Any], ctx: Any, *operands: Any) -> Any:
-    """Lower an equation as a function of one result.
+def lower_fun() -> Any:
+    """Return what lowers a Python function in the place of an equation, None where it moved.
 
     Leans on `jax.interpreters.mlir.lower_fun`.
     """
-    from jax.interpreters import mlir
+    try:
+        from jax.interpreters import mlir
 
-    return mlir.lower_fun(function, multiple_results=False)(ctx, *operands)
+        return mlir.lower_fun
+    except (ImportError, AttributeError) as error:
+        lost("the lowering of functions", error)
+        return None
+
+
+def check_contexts() -> None:
+    """Note at once what a lowering rule would miss later, so that `conv.routes` knows of it.
+
+    Leans on the fields of `jax.interpreters.mlir`'s LoweringRuleContext and ModuleContext.
+    """
+    try:
+        from jax.interpreters import mlir
+
+        for context, names in (
+            (
+                mlir.LoweringRuleContext,
+                {"jaxpr_eqn_ctx", "module_context", "avals_in", "avals_out"},
+            ),
+            (mlir.ModuleContext, {"axis_context", "lowering_parameters"}),
+        ):
+            there = {field.name for field in dataclasses.fields(context)}
+            if missing := sorted(names - there):
+                raise AttributeError(f"{context.__name__} has no {', '.join(missing)}")
+    except (ImportError, AttributeError, TypeError) as error:
+        lost("what lowering rules are told", error)
 
 
 def devices_of_lowering(ctx: Any) -> int | None:
@@ -182,12 +209,63 @@ def for_export(ctx: Any) -> bool:
 # Convolutions as equations.
 
 
-def bind_convolution(lhs: Any, rhs: Any, **params: Any) -> jax.Array:
-    """Convolve with the primitive's own parameters.
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """The parameters of a convolution, by this package's names.
 
-    Leans on `lax.conv_general_dilated_p`, whose parameters `conv/lowering/_problem.py` reads.
+    Attributes:
+      numbers: which dimensions of the operands and the result are which.
+      stride, padding, dilation: of the window.
+      spread: the distance of the input's elements, which have zeros between them.
+      groups, batch_groups: of channels and of images.
+      precision, preferred: as lax takes them (`preferred_element_type`).
     """
-    result: jax.Array = lax.conv_general_dilated_p.bind(lhs, rhs, **params)
+
+    numbers: lax.ConvDimensionNumbers
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    spread: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    batch_groups: int
+    precision: Any
+    preferred: Any
+
+
+_NAMES = {
+    "numbers": "dimension_numbers",
+    "stride": "window_strides",
+    "padding": "padding",
+    "spread": "lhs_dilation",
+    "dilation": "rhs_dilation",
+    "groups": "feature_group_count",
+    "batch_groups": "batch_group_count",
+    "precision": "precision",
+    "preferred": "preferred_element_type",
+}
+
+
+def convolution(params: dict[str, Any]) -> Convolution | None:
+    """Read the parameters of the primitive; None where JAX has renamed one.
+
+    Leans on the parameters' names of `lax.conv_general_dilated_p`.
+    """
+    try:
+        return Convolution(**{ours: params[name] for ours, name in _NAMES.items()})
+    except KeyError as error:
+        lost("the parameters of a convolution", error)
+        return None
+
+
+def bind_convolution(
+    lhs: jax.Array, rhs: jax.Array, params: dict[str, Any], **changes: Any
+) -> jax.Array:
+    """Convolve with the primitive's own parameters, some of them changed.
+
+    Leans on `lax.conv_general_dilated_p`.
+    """
+    renamed = {_NAMES[ours]: value for ours, value in changes.items()}
+    result: jax.Array = lax.conv_general_dilated_p.bind(lhs, rhs, **{**params, **renamed})
     return result
 
 

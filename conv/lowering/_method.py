@@ -98,6 +98,8 @@ class Platform:
       limits: the thresholds of its choices.
       dtypes: the dtypes that it has methods for.
       widens: whether it also takes `preferred_element_type=float32` for 16 bits.
+      split: choices whose formula the compiler splits over several devices as well as the
+        convolution itself, whichever axis is sharded; the first that serves a problem is taken.
     """
 
     name: str
@@ -105,3 +107,4 @@ class Platform:
     limits: Any
     dtypes: tuple[str, ...]
     widens: bool
+    split: tuple[Choice, ...] = ()

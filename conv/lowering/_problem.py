@@ -21,6 +21,8 @@ import jax
 import numpy as np
 from jax import lax
 
+from convgrad._jax import Convolution
+
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -220,15 +222,13 @@ def _used(
     )
 
 
-def plan(
-    lhs: Any, rhs: Any, params: dict[str, Any], limits: Any = None, cores: int = 1
-) -> Plan | None:
+def plan(lhs: Any, rhs: Any, given: Convolution, limits: Any = None, cores: int = 1) -> Plan | None:
     """Bring the primitive's operands (anything with shape and dtype) to canonical form.
 
     Returns None for what no method here is for: no spatial dimension or more than three, empty
     arrays, symbolic sizes.
     """
-    numbers: lax.ConvDimensionNumbers = params["dimension_numbers"]
+    numbers = given.numbers
     lhs_spec, rhs_spec, out_spec = numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec
     dims = len(lhs_spec) - 2
     sizes = (*lhs.shape, *rhs.shape)
@@ -236,9 +236,8 @@ def plan(
         return None
     space = tuple(lhs.shape[i] for i in lhs_spec[2:])
     kernel = tuple(rhs.shape[i] for i in rhs_spec[2:])
-    stride, dilation = tuple(params["window_strides"]), tuple(params["rhs_dilation"])
-    spread = tuple(params["lhs_dilation"])
-    pairs = tuple((int(low), int(high)) for low, high in params["padding"])
+    stride, dilation, spread = map(tuple, (given.stride, given.dilation, given.spread))
+    pairs = tuple((int(low), int(high)) for low, high in given.padding)
     reach = [(n - 1) * e + 1 + sum(p) for n, e, p in zip(space, spread, pairs, strict=True)]
     out = tuple(
         (r - d * (k - 1) - 1) // s + 1
@@ -247,10 +246,10 @@ def plan(
     if min(out) < 1:
         return None
     pairs = _used(pairs, reach, out, kernel, stride, dilation)
-    features, batches = params["feature_group_count"], params["batch_group_count"]
+    features, batches = given.groups, given.batch_groups
     shared = {
         "dtype": lhs.dtype.name,
-        "precision": params.get("precision"),
+        "precision": given.precision,
         "limits": limits,
         "cores": cores,
     }

@@ -18,6 +18,7 @@ def register() -> dict[str, bool]:
 
     Where JAX has moved what that needs, its own rules stay, and a warning says so.
     """
+    _jax.check_contexts()
     done = {}
     for name, platform in PLATFORMS.items():
         stock = STOCK_RULES[name]

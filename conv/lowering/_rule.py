@@ -63,9 +63,12 @@ def decide(
     """
     if mark != "on":
         return _stock("traced outside of accelerate()")
-    if devices != 1:
-        return _stock("for several devices: the compiler splits its own convolution best")
-    dtype, wanted = lhs.dtype.name, params.get("preferred_element_type")
+    if devices is None:
+        return _stock("nobody knows for how many devices")
+    given = _jax.convolution(params)
+    if given is None:
+        return _stock("nobody knows its parameters")
+    dtype, wanted = lhs.dtype.name, given.preferred
     if rhs.dtype != lhs.dtype:
         return _stock("operands of two dtypes")
     if dtype.startswith("complex"):
@@ -75,10 +78,15 @@ def decide(
     results = (dtype, _wide(dtype)) if platform.widens else (dtype,)
     if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
         return _stock(f"dtype {dtype} has no method")
-    found = plan(lhs, rhs, params, platform.limits, cores())
+    found = plan(lhs, rhs, given, platform.limits, cores())
     if found is None:
         return _stock("no method for such dimensions or groups")
-    return Decision(platform.choose(found.problem), found)
+    if devices == 1:
+        return Decision(platform.choose(found.problem), found)
+    for choice in platform.split:
+        if choice.method.serves(found.problem):
+            return Decision(choice, found)
+    return _stock("for several devices: the compiler splits its own convolution best")
 
 
 def _stock(why: str) -> Decision:
@@ -98,9 +106,12 @@ def _compute(decision: Decision, lhs: jax.Array, rhs: jax.Array, *, dtype: Any) 
     return permute(choice.solve(found.problem, x, w), found.result).astype(dtype)
 
 
-def _complex(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
+def _complex(params: dict[str, Any], lhs: jax.Array, rhs: jax.Array) -> jax.Array:
     """Compute (a + b i)(c + d i) by three marked real convolutions, as JAX and PyTorch do."""
-    real: Any = partial(_jax.bind_convolution, **{**params, "preferred_element_type": None})
+
+    def real(x: jax.Array, w: jax.Array) -> jax.Array:
+        return _jax.bind_convolution(x, w, params, preferred=None)
+
     a, b, c, d = lhs.real, lhs.imag, rhs.real, rhs.imag
     with accelerate():
         shared = real(a + b, c)
@@ -109,19 +120,28 @@ def _complex(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
 
 def lower(platform: Platform, stock: Any, ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Any:
     """Lower one convolution: by a method where it is marked, else as JAX does."""
-    mark = _jax.mark_of_lowering(ctx)
-    left, right = ctx.avals_in
-    body = None
-    if mark == "on":
-        devices = _jax.devices_of_lowering(ctx)
-        decision = decide(platform, left, right, params, devices=devices)
-        if decision.choice.method is COMPLEX:
-            body = partial(_complex, **params)
-        elif not decision.choice.stock:
-            body = partial(_compute, decision, dtype=ctx.avals_out[0].dtype)
-    if body is None and mark and platform.name == "cpu" and misread(right.shape, params):
-        body = partial(without_misreading, **params)
-    if body is None:
+    body = _body(platform, ctx, params)
+    lower_fun = None if body is None else _jax.lower_fun()
+    if lower_fun is None:
         return stock(ctx, lhs, rhs, **params)
     with _jax.marked(None):  # what a method emits must not come back here
-        return _jax.lowered(body, ctx, lhs, rhs)
+        return lower_fun(body, multiple_results=False)(ctx, lhs, rhs)
+
+
+def _body(platform: Platform, ctx: Any, params: dict[str, Any]) -> Any:
+    """Return what is lowered in the place of a convolution, None where that is JAX's own."""
+    mark = _jax.mark_of_lowering(ctx)
+    if mark is None:
+        return None
+    left, right = ctx.avals_in
+    decision = decide(
+        platform, left, right, params, mark=mark, devices=_jax.devices_of_lowering(ctx)
+    )
+    if decision.choice.method is COMPLEX:
+        return partial(_complex, params)
+    if not decision.choice.stock:
+        return partial(_compute, decision, dtype=ctx.avals_out[0].dtype)
+    given = _jax.convolution(params)
+    if platform.name == "cpu" and given is not None and misread(right.shape, given):
+        return partial(without_misreading, params, given)
+    return None

@@ -16,20 +16,13 @@ from jax import lax
 from convgrad import _jax
 
 
-def misread(kernel_shape: Sequence[int], params: dict[str, Any]) -> list[int]:
+def misread(kernel_shape: Sequence[int], found: _jax.Convolution) -> list[int]:
     """List the spatial dimensions that the simplifier would misread.
 
     It makes dense convolutions of some grouped ones before: groups are no protection.
     """
-    kernel = [kernel_shape[i] for i in params["dimension_numbers"].rhs_spec[2:]]
-    rows = zip(
-        kernel,
-        params["lhs_dilation"],
-        params["window_strides"],
-        params["rhs_dilation"],
-        params["padding"],
-        strict=True,
-    )
+    kernel = [kernel_shape[i] for i in found.numbers.rhs_spec[2:]]
+    rows = zip(kernel, found.spread, found.stride, found.dilation, found.padding, strict=True)
     return [
         d
         for d, (k, spread, stride, dilation, pads) in enumerate(rows)
@@ -37,16 +30,17 @@ def misread(kernel_shape: Sequence[int], params: dict[str, Any]) -> list[int]:
     ]
 
 
-def without_misreading(lhs: jax.Array, rhs: jax.Array, **params: Any) -> jax.Array:
+def without_misreading(
+    params: dict[str, Any], found: _jax.Convolution, lhs: jax.Array, rhs: jax.Array
+) -> jax.Array:
     """Convolve with one row more in these dimensions, and drop it."""
-    dims = misread(rhs.shape, params)
-    strides = params["window_strides"]
+    dims = misread(rhs.shape, found)
     padding = [
-        (low, high + strides[d]) if d in dims else (low, high)
-        for d, (low, high) in enumerate(params["padding"])
+        (low, high + found.stride[d]) if d in dims else (low, high)
+        for d, (low, high) in enumerate(found.padding)
     ]
-    y = _jax.bind_convolution(lhs, rhs, **{**params, "padding": tuple(padding)})
+    y = _jax.bind_convolution(lhs, rhs, params, padding=tuple(padding))
     for d in dims:
-        axis = params["dimension_numbers"].out_spec[2 + d]
+        axis = found.numbers.out_spec[2 + d]
         y = lax.slice_in_dim(y, 0, y.shape[axis] - 1, axis=axis)
     return y

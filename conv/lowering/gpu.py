@@ -136,4 +136,11 @@ def _depthwise(p: Problem) -> Choice | None:
     return Choice(DEPTHWISE_BY_TAPS, "one channel a group: shifted products in one loop")
 
 
-GPU = Platform("cuda", choose, Limits(), ("float32", "bfloat16", "float16"), widens=False)
+GPU = Platform(
+    "cuda",
+    choose,
+    Limits(),
+    ("float32", "bfloat16", "float16"),
+    widens=False,
+    split=(Choice(EXCHANGED_ON_GPU, "input and gradient change places", CUDNNS),),
+)

@@ -9,6 +9,7 @@ them, for channels first and for arrays that come with their channels last.
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -174,39 +175,35 @@ def _weight_by_taps(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
 STEP = 16
 
 
-def _windows_of_step(p: Problem, padded: jax.Array, first: jax.Array) -> list[jax.Array]:
-    """Return what STEP elements of a kernel along a line meet, from element `first` on."""
+def _windows(p: Problem, padded: jax.Array, first: Any, count: int = STEP) -> list[jax.Array]:
+    """Return what some elements of a kernel along a line meet, from element `first` on."""
     (out,), (stride,), (dilation,) = p.out, p.stride, p.dilation
-    reach = stride * (out - 1) + dilation * (STEP - 1) + 1
-    some = lax.dynamic_slice_in_dim(padded, first * dilation, reach, 2)
-    return [
-        lax.slice_in_dim(some, u * dilation, u * dilation + stride * (out - 1) + 1, stride, 2)
-        for u in range(STEP)
-    ]
-
-
-def _padded_for_steps(p: Problem, x: jax.Array) -> jax.Array:
-    ((low, high),) = p.padding
-    steps = -(-p.taps // STEP)
-    reach = p.stride[0] * (p.out[0] - 1) + p.dilation[0] * (steps * STEP - 1) + 1
-    return pad_space(x, [(low, max(high, reach - p.space[0] - low))])
+    span = stride * (out - 1) + 1
+    some = lax.dynamic_slice_in_dim(padded, first * dilation, span + dilation * (count - 1), 2)
+    starts = (u * dilation for u in range(count))
+    return [lax.slice_in_dim(some, start, start + span, stride, 2) for start in starts]
 
 
 def _in_steps(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve along a line with a long kernel, some of its elements in each step of a loop."""
     n, c = x.shape[:2]
-    many, steps = p.per_group[1], -(-p.taps // STEP)
-    padded = _padded_for_steps(p, x)
-    factors = pad_space(w.reshape(c, many, p.taps), [(0, steps * STEP - p.taps)])
+    many, (steps, rest) = p.per_group[1], divmod(p.taps, STEP)
+    padded = pad_space(x, p.padding)
+    factors = w.reshape(c, many, p.taps)
 
-    def step(i: jax.Array, y: jax.Array) -> jax.Array:
-        some = lax.dynamic_slice_in_dim(factors, i * STEP, STEP, 2)
-        windows = _windows_of_step(p, padded, i * STEP)
-        return y + total(
-            [window[:, :, None] * some[None, :, :, u, None] for u, window in enumerate(windows)]
+    def some(first: Any, count: int) -> jax.Array:
+        here = lax.dynamic_slice_in_dim(factors, first, count, 2)
+        windows = _windows(p, padded, first, count)
+        return total(
+            [window[:, :, None] * here[None, :, :, u, None] for u, window in enumerate(windows)]
         )
 
+    def step(i: jax.Array, y: jax.Array) -> jax.Array:
+        return y + some(i * STEP, STEP)
+
     y = lax.fori_loop(0, steps, step, jnp.zeros((n, c, many, *p.out), x.dtype))
+    if rest:  # by themselves: zeros behind the kernel would carry a NaN where it does not reach
+        y = y + some(steps * STEP, rest)
     return y.reshape(n, c * many, *p.out)
 
 
@@ -214,10 +211,13 @@ def _weight_in_steps(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     """Return the weight gradient of such a convolution, some elements in each step."""
     n, c = x.shape[:2]
     many, steps = p.per_group[1], -(-p.taps // STEP)
-    padded, each = _padded_for_steps(p, x), g.reshape(n, c, many, *p.out)
+    ((low, high),) = p.padding
+    reach = p.stride[0] * (p.out[0] - 1) + p.dilation[0] * (steps * STEP - 1) + 1
+    padded = pad_space(x, [(low, max(high, reach - p.space[0] - low))])
+    each = g.reshape(n, c, many, *p.out)
 
     def step(i: jax.Array, sums: jax.Array) -> jax.Array:
-        products = [window[:, :, None] * each for window in _windows_of_step(p, padded, i * STEP)]
+        products = [window[:, :, None] * each for window in _windows(p, padded, i * STEP)]
         found = jnp.stack(sums_of_products(products, (3,), STEP), -1).sum(0)
         return lax.dynamic_update_slice_in_dim(sums, found, i * STEP, 2)
 
