@@ -87,6 +87,12 @@ def conv1d(
 
     The kernel is not flipped (a cross-correlation), and x is 0 outside of the signal.
 
+    It is a sum of products for each window: whole numbers come out whole, and a NaN stays in its
+    windows. Very long kernels are the exception, at stride and dilation 1, where sums take more
+    than ten times as long: on CPU from 2048 elements on (gradients of depthwise weights from 512, of
+    dense ones from 1024), on NVIDIA GPUs from 128 depthwise and 1024 dense. They are computed by
+    Fourier's spectra, unless precision is HIGHEST.
+
     Args:
       input: the signals, (N, C, L), or one, (C, L). A float or complex
         dtype, int8, uint8, int16, int32 or int64; dilated, of the integers int64 only.
@@ -97,8 +103,8 @@ def conv1d(
         d(k-1) is odd, the right side gets one more).
       dilation: distance between the kernel's elements, in samples.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`; HIGHEST also keeps to sums of products for
+        the longest kernels.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -153,8 +159,7 @@ def conv2d(
         'same' keeps H and W (stride 1 only; where d(k-1) is odd, the high side gets one more).
       dilation: distance between the kernel's elements, in pixels: an int or a pair.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -206,8 +211,7 @@ def conv3d(
         keeps the size (stride 1 only; where d(k-1) is odd, the high side gets one more).
       dilation: distance between the kernel's elements, in voxels.
       groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:

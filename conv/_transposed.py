@@ -112,8 +112,7 @@ def conv_transpose1d(
       output_padding: samples added to the end, below the larger of stride and dilation.
       groups: number of groups; each maps C / groups channels to O / groups.
       dilation: distance between the kernel's elements, in samples.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -171,8 +170,7 @@ def conv_transpose2d(
         dilation: an int or a pair.
       groups: number of groups; each maps C / groups channels to O / groups.
       dilation: distance between the kernel's elements, in pixels: an int or a pair.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:
@@ -227,8 +225,7 @@ def conv_transpose3d(
       output_padding: voxels added to the high sides, below the larger of stride and dilation.
       groups: number of groups; each maps C / groups channels to O / groups.
       dilation: distance between the kernel's elements, in voxels.
-      precision: as in `jax.lax.conv_general_dilated`. On CPU, HIGHEST keeps to plain sums of
-        products: no Winograd tiles and no spectra, through which an infinity or NaN spreads.
+      precision: as in `jax.lax.conv_general_dilated`.
       preferred_element_type: dtype to accumulate in and to return; None is the input's.
 
     Returns:

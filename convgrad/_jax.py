@@ -1,40 +1,59 @@
 """Every use of what JAX does not promise to keep, in one file.
 
 Each function says what it leans on. Where JAX has moved it, `lost` says so once, as a warning, and
-the caller takes JAX's own way: convolutions are then lowered as if this package were not imported.
-The other packages import nothing of `jax._src`, `jax.interpreters`, `jax.extend` or
-`jax.experimental` themselves.
+the caller goes without: convolutions are then lowered as if this package were not imported, graphs
+show JAX's own names, and only what cannot be without it raises an ImportError, where it is used.
+The other packages import nothing of `jax._src`, `jax.interpreters`, `jax.extend`,
+`jax.experimental` or `jax.core` themselves.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax import lax
 
-_losses: dict[str, str] = {}
+# What a loss concerns, and what follows from it.
+CONVOLUTIONS = "convolutions"
+OPERATIONS = "operations"
+PROGRAMS = "programs"
+GRAPHS = "graphs"
+WAYS = "ways"
+_CONSEQUENCES = {
+    CONVOLUTIONS: "convolutions take JAX's own lowering, which is slower on CPU. Results are the "
+    "same",
+    OPERATIONS: "grad.while_loop, and what differentiates a custom_vjp.Function, raise an "
+    "ImportError where they need it",
+    PROGRAMS: "grad takes the results of such an operation to depend on all that goes into it, and "
+    "grad.graph shows it by JAX's name",
+    GRAPHS: "grad.graph shows what a call was traced into, by JAX's names",
+    WAYS: "another way is taken. Results are the same",
+}
+_losses: dict[str, dict[str, str]] = {}
 
 
-def lost(what: str, error: Exception) -> None:
+def lost(what: str, error: Exception, concerns: str = CONVOLUTIONS) -> None:
     """Note that JAX has moved something, and warn the first time."""
-    if what not in _losses:
-        _losses[what] = f"{type(error).__name__}: {error}"
+    noted = _losses.setdefault(concerns, {})
+    if what not in noted:
+        noted[what] = f"{type(error).__name__}: {error}"
         warnings.warn(
-            f"jax {jax.__version__} has moved {what} ({_losses[what]}): convolutions take JAX's "
-            "own lowering, which is slower on CPU. Results are the same",
+            f"jax {jax.__version__} has moved {what} ({noted[what]}): {_CONSEQUENCES[concerns]}",
             RuntimeWarning,
             stacklevel=3,
         )
 
 
-def losses() -> list[str]:
-    """Return what was found to have moved."""
-    return list(_losses)
+def losses(concerning: str = CONVOLUTIONS) -> list[str]:
+    """Return what was found to have moved of what something needs."""
+    return list(_losses.get(concerning, ()))
 
 
 # The mark: a text that equations carry from where they are traced to where they are lowered.
@@ -274,15 +293,557 @@ def is_convolution(equation: Any) -> bool:
     return bool(equation.primitive is lax.conv_general_dilated_p)
 
 
-def equations(jaxpr: Any) -> Iterator[Any]:
-    """Yield the equations of a jaxpr, and of those inside of it, in order.
+def parts_of_convolution(equation: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the types of a convolution's operands, and the primitive's parameters."""
+    lhs, rhs = (variable.aval for variable in equation.invars)
+    return lhs, rhs, equation.params
+
+
+# The modules of JAX that the rest of this file asks for names.
+
+
+def _module(place: str) -> Any:
+    """Return a module of JAX's; where it has moved an empty one, of which every name is lost."""
+    try:
+        return importlib.import_module(place)
+    except ImportError:
+        return types.ModuleType(place)
+
+
+core = _module("jax.extend.core")
+public_core = _module("jax.core")
+ad = _module("jax.interpreters.ad")
+batching = _module("jax.interpreters.batching")
+mlir = _module("jax.interpreters.mlir")
+partial_eval = _module("jax.interpreters.partial_eval")
+
+
+def _part(module: Any, name: str, what: str, concerns: str = WAYS) -> Any:
+    """Return what a module calls by a name; None where it has moved, which is then noted."""
+    try:
+        return getattr(module, name)
+    except AttributeError as error:
+        lost(what, error, concerns)
+        return None
+
+
+# Values while they are traced.
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is one that JAX traces, of which shape and dtype are known and no more.
+
+    Leans on `jax.core.Tracer`.
+    """
+    tracer = _part(public_core, "Tracer", "the class of traced values")
+    if tracer is None:
+        return any(kind.__name__ == "Tracer" for kind in type(value).__mro__)
+    return isinstance(value, tracer)
+
+
+def varying(aval: Any) -> frozenset[Any]:
+    """Return the mesh axes that a type varies over; JAX has moved the attribute before.
+
+    Leans on `ShapedArray.manual_axis_type.varying`, and on `ShapedArray.vma` of before.
+    """
+    manual = getattr(aval, "manual_axis_type", None)
+    axes = getattr(manual, "varying", None) or getattr(aval, "vma", None)
+    if axes is None and not hasattr(manual, "varying") and not hasattr(aval, "vma"):
+        error = AttributeError(f"{type(aval).__name__} has no manual_axis_type.varying")
+        lost("the axes that an array varies over under shard_map", error, OPERATIONS)
+    return frozenset(axes or ())
+
+
+# Programs: jaxprs, as `jax.make_jaxpr` returns them. That a jaxpr has `eqns`, `invars` and
+# `outvars`, and a variable an `aval`, is in JAX's documentation; all else is read here.
+
+
+class Moved(Exception):
+    """Raised, after it was noted, where an equation does not say what it is asked."""
+
+
+def open_jaxpr(jaxpr: Any) -> Any:
+    """Return the jaxpr inside a closed one; the two are one class in newer versions of JAX.
+
+    Leans on `ClosedJaxpr.jaxpr`.
+    """
+    return getattr(jaxpr, "jaxpr", jaxpr)
+
+
+def inner_jaxprs(equation: Any) -> list[Any]:
+    """Return the programs that an equation holds, closed or not.
 
     Leans on `JaxprEqn.params`: what has equations, or holds a `jaxpr` that has, is a program.
     """
+    try:
+        values = equation.params.values()
+    except AttributeError as error:
+        lost("the parameters of equations", error, PROGRAMS)
+        return []
+    return [
+        part
+        for value in values
+        for part in (value if isinstance(value, tuple | list) else (value,))
+        if hasattr(open_jaxpr(part), "eqns")
+    ]
+
+
+def equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield the equations of a jaxpr, and of those inside of it, in order."""
     for equation in jaxpr.eqns:
         yield equation
-        for value in equation.params.values():
-            for part in value if isinstance(value, tuple | list) else (value,):
-                inner = getattr(part, "jaxpr", part)
-                if hasattr(inner, "eqns"):
-                    yield from equations(inner)
+        for inner in inner_jaxprs(equation):
+            yield from equations(open_jaxpr(inner))
+
+
+def is_literal(atom: Any) -> bool:
+    """Whether what an equation takes is a number that is written into the program.
+
+    Leans on `jax.extend.core.Literal`.
+    """
+    literal = _part(core, "Literal", "the class of numbers in programs")
+    return hasattr(atom, "val") if literal is None else isinstance(atom, literal)
+
+
+def literal_value(literal: Any) -> Any:
+    """Return the number itself.
+
+    Leans on `Literal.val`.
+    """
+    try:
+        return literal.val
+    except AttributeError as error:
+        lost("the numbers in programs", error, GRAPHS)
+        raise Moved from error
+
+
+def reach(jaxpr: Any, flags: Sequence[bool]) -> tuple[bool, ...]:
+    """Return which outputs may depend on a flagged input, through values of any dtype."""
+    jaxpr = open_jaxpr(jaxpr)
+    reached = {var for var, flag in zip(jaxpr.invars, flags, strict=True) if flag}
+    for equation in jaxpr.eqns:
+        if any(not is_literal(atom) and atom in reached for atom in equation.invars):
+            reached.update(equation.outvars)
+    return tuple(not is_literal(atom) and atom in reached for atom in jaxpr.outvars)
+
+
+def without_dead_code(jaxpr: Any) -> tuple[Any, list[bool]]:
+    """Return a jaxpr without what its outputs do not need, and which of the inputs they need.
+
+    Leans on `jax.interpreters.partial_eval.dce_jaxpr`; without it everything counts as needed.
+    """
+    jaxpr = open_jaxpr(jaxpr)
+    eliminate = _part(partial_eval, "dce_jaxpr", "the elimination of dead code")
+    if eliminate is None:
+        return jaxpr, [True] * len(jaxpr.invars)
+    pruned, used = eliminate(jaxpr, [True] * len(jaxpr.outvars))
+    return pruned, used
+
+
+def as_function(closed: Any) -> Callable[..., list[Any]]:
+    """Return the function that evaluates a closed jaxpr.
+
+    Leans on `jax.extend.core.jaxpr_as_fun`, and where it is lost on `jax.core.eval_jaxpr`.
+    """
+    make = _part(core, "jaxpr_as_fun", "the calling of programs")
+    if make is not None:
+        function: Callable[..., list[Any]] = make(closed)
+        return function
+    return lambda *args: evaluate(closed, closed.consts, args)
+
+
+def evaluate(closed: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+    """Evaluate a closed jaxpr with other constants in the place of its own.
+
+    Leans on `jax.core.eval_jaxpr`, and where it is lost on `jax.extend.core.jaxpr_as_fun` and
+    `ClosedJaxpr.replace`.
+    """
+    evaluated = _part(public_core, "eval_jaxpr", "the evaluation of programs")
+    if evaluated is not None:
+        return list(evaluated(open_jaxpr(closed), consts, *args))
+    return list(core.jaxpr_as_fun(closed.replace(consts=list(consts)))(*args))
+
+
+def uses_axis(closed: Any, name: Any) -> bool:
+    """Whether a jaxpr has a collective operation over the named axis of a `vmap`.
+
+    Leans on `ClosedJaxpr.effects`, of which those of collectives have the axis as their `name`.
+    """
+    try:
+        effects = closed.effects
+    except AttributeError as error:
+        lost("the effects of programs", error, WAYS)
+        return True
+    return any(getattr(effect, "name", None) == name for effect in effects)
+
+
+def function_name(jaxpr: Any) -> str | None:
+    """Return the name of the function that was traced, where it is known.
+
+    Leans on `Jaxpr.debug_info.func_name`.
+    """
+    return _debug_info(jaxpr, "func_name")
+
+
+def function_file(jaxpr: Any) -> str | None:
+    """Return the file that it was written in, where it is known.
+
+    Leans on `Jaxpr.debug_info.func_filename`.
+    """
+    return _debug_info(jaxpr, "func_filename")
+
+
+def _debug_info(jaxpr: Any, field: str) -> str | None:
+    try:
+        info = None if jaxpr is None else jaxpr.debug_info
+        return None if info is None else getattr(info, field)
+    except AttributeError as error:
+        lost(f"what programs are called ({field})", error, GRAPHS)
+        return None
+
+
+# Equations: their operations' names, and what they say by the names of JAX's parameters.
+
+
+def name_of(equation: Any) -> str:
+    """Return JAX's name of an equation's operation.
+
+    Leans on `JaxprEqn.primitive.name`.
+    """
+    try:
+        return str(equation.primitive.name)
+    except AttributeError as error:
+        lost("the names of operations", error, PROGRAMS)
+        return "unknown"
+
+
+def parameter(equation: Any, *names: str) -> Any:
+    """Return a parameter of an equation, by the first of these names that it has.
+
+    Leans on `JaxprEqn.params`.
+    """
+    try:
+        found = equation.params
+        for name in names:
+            if name in found:
+                return found[name]
+        raise KeyError(names[0])
+    except (AttributeError, KeyError, TypeError) as error:
+        what = f"the parameter {names[0]} of {name_of(equation)}"
+        lost(what, error, PROGRAMS)
+        raise Moved(what) from error
+
+
+def program(equation: Any) -> Any:
+    """Return the jaxpr that an equation calls, or repeats: of jit, scan, while and the like.
+
+    Leans on the parameters' names of these, and on that of `grad.while_loop`'s body.
+    """
+    if name_of(equation) == "while_loop":
+        return parameter(equation, "body").run
+    return parameter(equation, "jaxpr", "call_jaxpr", "body_jaxpr", "fun_jaxpr")
+
+
+def branches(equation: Any) -> Sequence[Any]:
+    """Return the jaxprs that a cond chooses from; that for True comes last.
+
+    Leans on its parameter `branches`.
+    """
+    found: Sequence[Any] = parameter(equation, "branches")
+    return found
+
+
+def scan_counts(equation: Any) -> tuple[int, int]:
+    """Return how many inputs of a scan are constants and how many are carried.
+
+    Leans on its parameters `num_consts` and `num_carry`, or `ft_in` in newer versions of JAX.
+    """
+    found = parameter(equation, "num_carry", "ft_in")
+    if isinstance(found, int):
+        return parameter(equation, "num_consts"), found
+    try:
+        consts, carry, _ = found.unpack()
+        return len(list(consts)), len(list(carry))
+    except (AttributeError, TypeError, ValueError) as error:
+        lost("how a scan's inputs divide", error, PROGRAMS)
+        raise Moved from error
+
+
+def scan_length(equation: Any) -> int:
+    """Return how many trips a scan makes.
+
+    Leans on its parameter `length`.
+    """
+    return int(parameter(equation, "length"))
+
+
+def while_counts(equation: Any) -> tuple[int, int]:
+    """Return how many inputs of a while are the condition's constants and how many the body's.
+
+    Leans on its parameters `cond_nconsts` and `body_nconsts`.
+    """
+    return parameter(equation, "cond_nconsts"), parameter(equation, "body_nconsts")
+
+
+def called(equation: Any) -> str:
+    """Return the name of the function that a jit calls.
+
+    Leans on its parameter `name`.
+    """
+    return str(parameter(equation, "name"))
+
+
+def reduced_axes(equation: Any) -> Sequence[int]:
+    """Return the dimensions that a reduction is over.
+
+    Leans on its parameter `axes`.
+    """
+    axes: Sequence[int] = parameter(equation, "axes")
+    return axes
+
+
+def dropped_dimensions(equation: Any) -> Sequence[int]:
+    """Return the dimensions that a squeeze drops.
+
+    Leans on its parameter `dimensions`.
+    """
+    dimensions: Sequence[int] = parameter(equation, "dimensions")
+    return dimensions
+
+
+def contraction(equation: Any) -> tuple[Sequence[int], Sequence[int]]:
+    """Return a product's contracted dimensions, and those of the batch, of the first operand.
+
+    Leans on the parameter `dimension_numbers` of dot_general.
+    """
+    (contracted, _), (batch, _) = parameter(equation, "dimension_numbers")
+    return contracted, batch
+
+
+def window_rank(equation: Any) -> int:
+    """Return how many dimensions the window of a reduction has.
+
+    Leans on its parameter `window_dimensions`.
+    """
+    return len(parameter(equation, "window_dimensions"))
+
+
+def frames(equation: Any) -> Sequence[tuple[Any, int]]:
+    """Return the frames of Python that an equation comes from, outermost first: (code, place).
+
+    An equation of a derivative has those of what it is the derivative of; they are not its own.
+    Leans on `JaxprEqn.source_info`, its `name_stack` and `traceback`, and jaxlib's `raw_frames`.
+    """
+    try:
+        source = equation.source_info
+        stack, traceback = str(source.name_stack), source.traceback
+        if "jvp(" in stack or "transpose(" in stack or traceback is None:
+            return []
+        codes, places = traceback.raw_frames()
+    except (AttributeError, TypeError, ValueError) as error:
+        lost("where equations come from", error, GRAPHS)
+        return []
+    return list(zip(codes, places, strict=True))[::-1]
+
+
+# Operations of this package: what grad.while_loop and custom_vjp.Function are made of.
+
+_NEEDED = {
+    "Primitive": core,
+    "unmapped_aval": core,
+    "Zero": ad,
+    "add_tangents": ad,
+    "instantiate_zeros": ad,
+    "is_undefined_primal": ad,
+    "primitive_jvps": ad,
+    "primitive_transposes": ad,
+    "zeros_like_aval": ad,
+    "fancy_primitive_batchers": batching,
+    "lower_fun": mlir,
+    "register_lowering": mlir,
+}
+
+
+class Axis(NamedTuple):
+    """What a batching rule is told of the axis that is mapped.
+
+    Attributes:
+      size: how many examples there are.
+      name: what `vmap` was told to call it, or an object of JAX's own.
+      spmd_name: the mesh axis that `vmap` was told to spread it over.
+      mesh_axis: the mesh axis that it is spread over by its type.
+    """
+
+    size: int
+    name: Any
+    spmd_name: Any
+    mesh_axis: Any
+
+    @property
+    def given_name(self) -> Any:
+        """The name that `vmap` was told, None where it was told none."""
+        private = not isinstance(self.name, str | int | tuple) or self.name == ()
+        return None if private else self.name
+
+
+class Unavailable:
+    """What stands for an operation that cannot be made."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.name, self.error = name, error
+
+    def bind(self, *_: Any, **__: Any) -> Any:
+        """Say why it cannot be."""
+        raise ImportError(
+            f"jax {jax.__version__} has moved what {self.name} is made of "
+            f"({type(self.error).__name__}: {self.error})"
+        ) from self.error
+
+
+Rule = Callable[..., Any]
+
+
+def new_operation(name: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> Any:
+    """Make an operation with several results; its `bind` runs it, or records it where JAX traces.
+
+    Where JAX has moved what it takes, or what its rules take, `bind` raises an ImportError.
+    Leans on `jax.extend.core.Primitive`, and on `jax.interpreters.mlir.register_lowering` and
+    `lower_fun`.
+
+    Args:
+      name: what programs show.
+      evaluate: from arrays to arrays.
+      lower: the same function, to be compiled.
+      outputs: from types to the types of the results, and the jaxprs inside, for their effects.
+    """
+
+    def types_and_effects(*args: Any, **params: Any) -> tuple[list[Any], set[Any]]:
+        avals, programs = outputs(*args, **params)
+        return avals, set().union(*(inside.effects for inside in programs))
+
+    try:
+        for part, module in _NEEDED.items():
+            getattr(module, part)
+        primitive = core.Primitive(name)
+        primitive.multiple_results = True
+        primitive.def_impl(evaluate)
+        primitive.def_effectful_abstract_eval(types_and_effects)
+        mlir.register_lowering(primitive, mlir.lower_fun(lower, multiple_results=True))
+    except (AttributeError, TypeError) as error:
+        lost("what operations are made of", error, OPERATIONS)
+        return Unavailable(name, error)
+    return primitive
+
+
+def define_rules(operation: Any, *, jvp: Rule, batch: Rule, transpose: Rule | None = None) -> None:
+    """Say how an operation is differentiated and mapped.
+
+    Leans on `jax.interpreters.ad.primitive_jvps` and `primitive_transposes`, on
+    `jax.interpreters.batching.fancy_primitive_batchers`, and on the attributes of what such a rule
+    is told of the axis.
+
+    Args:
+      operation: what `new_operation` returned.
+      jvp: (primals, tangents, parameters) -> results and their tangents.
+      batch: (axis, arrays, their batch dimensions, parameters) -> results and their dimensions.
+      transpose: (cotangents, operands, parameters) -> cotangents of the operands.
+    """
+    if isinstance(operation, Unavailable):
+        return
+
+    def mapped(axis: Any, args: Any, dims: Any, **params: Any) -> Any:
+        try:
+            read = Axis(axis.size, axis.name, axis.spmd_name, axis.explicit_mesh_axis)
+        except AttributeError as error:
+            lost("what is told of a mapped axis", error, OPERATIONS)
+            Unavailable(operation.name, error).bind()
+        return batch(read, args, dims, **params)
+
+    ad.primitive_jvps[operation] = jvp
+    batching.fancy_primitive_batchers[operation] = mapped
+    if transpose is not None:
+        ad.primitive_transposes[operation] = transpose
+
+
+# What their rules are written with. There are no rules where one of these is lost.
+
+
+def stacked(length: int, aval: Any, mesh_axis: Any = None) -> Any:
+    """Return a type with a leading dimension more, sharded as it is, and over a mesh axis.
+
+    Leans on `jax.extend.core.unmapped_aval`.
+    """
+    return core.unmapped_aval(length, 0, aval, mesh_axis)
+
+
+def tangent_aval(aval: Any) -> Any:
+    """Return the type that a tangent has of a value of this type.
+
+    Leans on `ShapedArray.to_tangent_aval`.
+    """
+    try:
+        return aval.to_tangent_aval()
+    except AttributeError as error:
+        lost("the types of tangents", error, OPERATIONS)
+        raise ImportError(f"jax {jax.__version__} has moved the types of tangents") from error
+
+
+def strict_tangent_aval(value: Any) -> Any:
+    """Return the type that a tangent of this value has, strict also where the value's is weak.
+
+    Leans on `ShapedArray.strip_weak_type`.
+    """
+    aval = tangent_aval(jax.typeof(value))
+    try:
+        return aval.strip_weak_type()
+    except AttributeError as error:
+        lost("the types of tangents", error, OPERATIONS)
+        raise ImportError(f"jax {jax.__version__} has moved the types of tangents") from error
+
+
+def zeros(aval: Any) -> Any:
+    """Return zeros of a type.
+
+    Leans on `jax.interpreters.ad.zeros_like_aval`.
+    """
+    return ad.zeros_like_aval(aval)
+
+
+def zero_tangent(value: Any) -> Any:
+    """Return the tangent of a value that is zero by construction.
+
+    Leans on `jax.interpreters.ad.Zero`.
+    """
+    return ad.Zero(tangent_aval(jax.typeof(value)))
+
+
+def is_zero(tangent: Any) -> bool:
+    """Whether a tangent is zero by construction.
+
+    Leans on `jax.interpreters.ad.Zero`.
+    """
+    return type(tangent) is ad.Zero
+
+
+def instantiated(tangent: Any) -> Any:
+    """Return a tangent as an array, also where it is zero by construction.
+
+    Leans on `jax.interpreters.ad.instantiate_zeros`.
+    """
+    return ad.instantiate_zeros(tangent)
+
+
+def sum_of_tangents(a: Any, b: Any) -> Any:
+    """Add two tangents, of which either may be zero by construction.
+
+    Leans on `jax.interpreters.ad.add_tangents`.
+    """
+    return ad.add_tangents(a, b)
+
+
+def is_asked_for(operand: Any) -> bool:
+    """Whether a transpose rule is to return a cotangent for this operand: its value is not known.
+
+    Leans on `jax.interpreters.ad.is_undefined_primal`.
+    """
+    return bool(ad.is_undefined_primal(operand))

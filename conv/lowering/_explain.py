@@ -77,13 +77,13 @@ def _devices(args: Any) -> int:
 
 
 def _explain(equation: Any, platform: Platform, devices: int | None) -> Explanation:
-    lhs, rhs = (v.aval for v in equation.invars)
+    lhs, rhs, params = _jax.parts_of_convolution(equation)
     mark = _jax.mark_of_equation(equation)
     if not IN_FORCE[platform.name] or _jax.losses():
         moved = ", ".join(_jax.losses())
         decision = Decision(Choice(STOCK, f"jax {jax.__version__} has moved {moved}"))
     else:
-        decision = decide(platform, lhs, rhs, equation.params, mark=mark, devices=devices)
+        decision = decide(platform, lhs, rhs, params, mark=mark, devices=devices)
     choice = decision.choice
     return Explanation(
         decision.role, choice.method.name, choice.why, tuple(lhs.shape), tuple(rhs.shape)

@@ -104,4 +104,4 @@ def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     return channels_first(convolve_last(p, first, last, p.stride, p.padding, p.dilation, rows))
 
 
-DIRECT = Method("direct", {"forward": _forward}, lambda p: p.groups == 1)
+DIRECT = Method("direct", {"forward": _forward}, lambda p: p.groups == 1 and not p.spreads)
