@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from convgrad._arrays import is_inexact
+
 from ._format import difference_text, short
 from ._torch import require_torch
 from ._values import Entry, compare_values, is_array, to_host
@@ -121,7 +123,7 @@ def compare(
     leaves = [leaf for _, leaf in paths]
     names = {i: jax.tree_util.keystr(path[1:]) for i, (path, _) in enumerate(paths)}
     arrays = {i: _canonical(leaf) for i, leaf in enumerate(leaves) if is_array(leaf)}
-    inexact = [i for i, array in arrays.items() if jnp.issubdtype(array.dtype, jnp.inexact)]
+    inexact = [i for i, array in arrays.items() if is_inexact(array.dtype)]
 
     def call(function: Callable[..., Any], replaced: Mapping[int, Any]) -> Any:
         filled = [replaced.get(i, leaf) for i, leaf in enumerate(leaves)]
@@ -226,7 +228,7 @@ def _tensor(torch: Any, array: np.ndarray) -> Any:
 
 
 def _differentiable(value: Any) -> bool:
-    return is_array(value) and jnp.issubdtype(to_host(value).dtype, jnp.inexact)
+    return is_array(value) and is_inexact(to_host(value).dtype)
 
 
 def _vector(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import jax
 import ml_dtypes
 import numpy as np
 
+from convgrad import _arrays
+
 # Relative and absolute tolerance by dtype, a few units of its last place. Both libraries round
 # every operation correctly, or nearly so, but they add the terms of a sum in different orders, and
 # n terms added in another order move the sum by about sqrt(n) units. The lecture's longest sums
@@ -75,7 +77,7 @@ def is_torch(value: Any) -> bool:
 
 def is_array(value: Any) -> bool:
     """Whether a value is an array of NumPy, JAX or PyTorch."""
-    return isinstance(value, np.ndarray | np.generic | jax.Array) or is_torch(value)
+    return _arrays.is_array(value) or is_torch(value)
 
 
 def to_host(value: Any) -> Any:

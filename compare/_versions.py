@@ -3,6 +3,8 @@
 import platform
 from importlib import metadata
 
+from convgrad import __version__
+
 
 def _version(name: str) -> str:
     try:
@@ -15,9 +17,8 @@ def versions() -> dict[str, str]:
     """Name the versions of this package, of the libraries and of Python, and the devices."""
     import jax  # here, so that asking for help does not start it
 
-    found = {
-        name: _version(name) for name in ("convgrad", "jax", "jaxlib", "flax", "torch", "numpy")
-    }
+    libraries = ("jax", "jaxlib", "flax", "torch", "numpy")
+    found = {"convgrad": __version__} | {name: _version(name) for name in libraries}
     device = jax.devices()[0]
     return found | {
         "python": platform.python_version(),

@@ -3,9 +3,9 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from flax import nnx
+
+from convgrad import _arrays
 
 from ._sizes import empty
 
@@ -26,11 +26,7 @@ def array(name: str, value: Any, where: str) -> jax.Array:
     """Return `value` as a JAX array: JAX and NumPy arrays, and what wraps one (nnx.Param)."""
     if isinstance(value, nnx.Variable):
         value = value[...]
-    if isinstance(value, jax.Array):
-        return value
-    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__jax_array__"):
-        return jnp.asarray(value)
-    raise TypeError(f"{where}: {name} must be an array, got {name}={value!r}")
+    return _arrays.array(name, value, where)
 
 
 def check_dtype(name: str, value: jax.Array, allowed: tuple[str, ...], where: str) -> None:

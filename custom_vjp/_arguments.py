@@ -7,35 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-NUMBERS = (bool, int, float, complex)
+from convgrad import _arrays
+from convgrad._arrays import NUMBERS, is_complex, is_floating, is_inexact
+from convgrad._jax import is_traced
+
 DEFAULT = np.dtype("float32")  # what PyTorch makes of integers where a function needs floats
 
 
 def array(name: str, value: Any, where: str) -> jax.Array:
     """Return `value` as a JAX array: an array, what wraps one, or a Python number."""
-    if isinstance(value, jax.Array):
-        return value
-    if type(value) in NUMBERS or isinstance(value, np.ndarray | np.generic):
-        return jnp.asarray(value)
-    if hasattr(value, "__jax_array__"):
-        return value.__jax_array__()
-    raise TypeError(f"{where}: {name} must be an array or a number, got {name}={value!r}")
-
-
-def is_floating(x: jax.Array) -> bool:
-    """Whether the dtype is a real floating one."""
-    return bool(jnp.issubdtype(x.dtype, jnp.floating))
-
-
-def is_complex(x: jax.Array) -> bool:
-    """Whether the dtype is complex."""
-    return bool(jnp.issubdtype(x.dtype, jnp.complexfloating))
+    return _arrays.array(name, value, where, numbers=True)
 
 
 def real(name: str, value: Any, where: str, *, bools: bool = False) -> jax.Array:
     """Return `value` as an array of a real dtype; a bool only where `bools` allows it."""
     x = array(name, value, where)
-    if is_complex(x) or (x.dtype == bool and not bools):
+    if is_complex(x.dtype) or (x.dtype == bool and not bools):
         kinds = "bool, integer or floating" if bools else "integer or floating"
         raise TypeError(f"{where}: {name} must be {kinds}, got {name}.dtype={x.dtype.name}")
     return x
@@ -43,7 +30,7 @@ def real(name: str, value: Any, where: str, *, bools: bool = False) -> jax.Array
 
 def number(name: str, value: Any, where: str) -> float:
     """Return `value`, a real number that is known while tracing, as a float."""
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         raise TypeError(f"{where}: {name} must be known while tracing: close over it, got {value}")
     if real(name, value, where, bools=True).ndim != 0:
         raise TypeError(f"{where}: {name} must be a real number, got {name}={value!r}")
@@ -53,7 +40,7 @@ def number(name: str, value: Any, where: str) -> float:
 def floating(name: str, value: Any, where: str, *, complex: bool = False) -> jax.Array:
     """Return `value` as an array of a floating dtype; a complex one where `complex` allows it."""
     x = array(name, value, where)
-    if not (is_floating(x) or (complex and is_complex(x))):
+    if not (is_floating(x.dtype) or (complex and is_complex(x.dtype))):
         kinds = "floating or complex" if complex else "floating"
         raise TypeError(f"{where}: {name} must be {kinds}, got {name}.dtype={x.dtype.name}")
     return x
@@ -67,12 +54,12 @@ def together(where: str, *, as_floats: bool = False, **values: Any) -> list[jax.
     arrays = {name: array(name, value, where) for name, value in values.items()}
     dtype = jnp.result_type(*(v if type(v) in NUMBERS else arrays[n] for n, v in values.items()))
     exact = all(
-        type(value) in NUMBERS or not jnp.issubdtype(arrays[name].dtype, jnp.inexact)
+        type(value) in NUMBERS or not is_inexact(arrays[name].dtype)
         for name, value in values.items()
     )
-    if exact and jnp.issubdtype(dtype, jnp.complexfloating):
+    if exact and is_complex(dtype):
         dtype = np.dtype("complex64")
-    elif exact and (as_floats or jnp.issubdtype(dtype, jnp.inexact)):
+    elif exact and (as_floats or is_inexact(dtype)):
         dtype = DEFAULT
     try:
         shape = jnp.broadcast_shapes(*(x.shape for x in arrays.values()))

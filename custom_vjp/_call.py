@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._context import FunctionCtx, attributes, is_array
-from ._tangents import flatten, is_inexact, shape_of
+from convgrad._arrays import is_array, is_inexact
+from convgrad._jax import is_traced
+
+from ._context import FunctionCtx, attributes
+from ._tangents import flatten, shape_of
 
 # Where a value on ctx came from: an input leaf, an output array, neither ("extra"), or no array.
 Source = tuple[str, int]
@@ -80,7 +83,7 @@ def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tupl
     inputs, keywords = _bind(function, tuple(args), kwargs)
     leaves, tree = flatten(inputs)
     leaves = [_constant(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
-    traced = tuple(i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.core.Tracer))
+    traced = tuple(i for i, leaf in enumerate(leaves) if is_traced(leaf))
     argument = tuple(i for i, child in enumerate(tree.children()) for _ in range(child.num_leaves))
     names = _names(function, len(inputs), keywords)
     call = Call(function, leaves, tree, traced, argument, names, keywords)
@@ -237,7 +240,8 @@ def _outcome(
 
     marked = {known.get(id(leaf)) for leaf in ctx._state.non_differentiable if leaf is not None}
     differentiable = tuple(
-        is_inexact(shape_of(leaf)) and ("output", i) not in marked for i, leaf in enumerate(outputs)
+        is_inexact(shape_of(leaf).dtype) and ("output", i) not in marked
+        for i, leaf in enumerate(outputs)
     )
 
     extras: list[Any] = []
@@ -248,7 +252,7 @@ def _outcome(
     )
     for _, leaf in paths:
         source = known.get(id(leaf)) if is_array(leaf) else None
-        dynamic = is_array(leaf) if by_value else isinstance(leaf, jax.core.Tracer)
+        dynamic = is_array(leaf) if by_value else is_traced(leaf)
         if source is None and dynamic:
             source = known[id(leaf)] = ("extra", len(extras))
             extras.append(leaf)

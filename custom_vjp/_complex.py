@@ -5,7 +5,8 @@ from functools import wraps
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+
+from convgrad._arrays import conj
 
 
 def complex_grad(
@@ -53,11 +54,7 @@ def complex_grad(
     def function(*args: Any, **kwargs: Any) -> Any:
         found = gradient(*args, **kwargs)
         if has_aux:
-            return jax.tree.map(_conj, found[0]), found[1]
-        return jax.tree.map(_conj, found)
+            return jax.tree.map(conj, found[0]), found[1]
+        return jax.tree.map(conj, found)
 
     return function
-
-
-def _conj(x: jax.Array) -> jax.Array:
-    return x.conj() if jnp.iscomplexobj(x) else x

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-import numpy as np
-
-
-def is_array(value: Any) -> bool:
-    """Whether a value is an array: JAX's (traced or not), NumPy's, or a scalar of NumPy."""
-    return isinstance(value, jax.Array | np.ndarray | np.generic)
+from convgrad._arrays import is_array
 
 
 class FunctionCtx:

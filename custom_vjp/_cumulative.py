@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from ._arguments import axis, is_floating, real
+from convgrad._arrays import is_floating
+
+from ._arguments import axis, real
 from ._extremes import ValuesIndices
 
 
@@ -18,7 +20,7 @@ def _cumulate(where: str, input: Any, dim: Any, run: Callable[..., jax.Array]) -
     flat = jnp.atleast_1d(lax.stop_gradient(x))
     flat = flat.astype(jnp.uint8) if flat.dtype == bool else flat
     reached = flat == run(flat, axis=over)
-    if is_floating(flat):
+    if is_floating(flat.dtype):
         reached |= jnp.isnan(flat)  # from the first nan on nothing but another nan is one
     places = lax.broadcasted_iota(jax.dtypes.canonicalize_dtype(jnp.int64), flat.shape, over)
     indices = lax.cummax(jnp.where(reached, places, 0), axis=over)

@@ -8,13 +8,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Literal
-from jax.interpreters.partial_eval import dce_jaxpr
+
+from convgrad import _jax
+from convgrad._errors import NEEDS_VALUES
 
 from ._call import Call, Record, Source, defines
 from ._context import FunctionCtx
 from ._gradients import from_jvp, to_inputs, to_jvp, to_outputs
-from ._numpy import NEEDS_VALUES, on_values_of_shape
+from ._numpy import on_values_of_shape
 from ._tangents import TangentMap, shape_of, without_derivative
 
 
@@ -159,7 +160,7 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod, as the one "
                 f"derived from backward failed: {error}"
             ) from error
-        if _uses(jaxpr.jaxpr, len(zeros)):
+        if _uses(jaxpr, len(zeros)):
             raise TypeError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod. It is derived "
                 "from backward only where that is linear in grad_output, which it is not here"
@@ -171,9 +172,6 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
 
 def _uses(jaxpr: Any, count: int) -> bool:
     """Whether the outputs of a jaxpr depend on its first `count` inputs; effects do not count."""
-    jaxpr, used = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    needed = {atom for atom in jaxpr.outvars if not isinstance(atom, Literal)}
-    for eqn in reversed(jaxpr.eqns):
-        if needed.intersection(eqn.outvars):
-            needed.update(atom for atom in eqn.invars if not isinstance(atom, Literal))
-    return bool(needed.intersection(jaxpr.invars[: sum(used[:count])]))
+    jaxpr, used = _jax.without_dead_code(jaxpr)
+    first = sum(used[:count])
+    return any(_jax.reach(jaxpr, [i < first for i in range(len(jaxpr.invars))]))

@@ -17,10 +17,13 @@ from typing import Any
 
 import jax
 
+from convgrad._errors import NEEDS_VALUES
+from convgrad._jax import is_traced
+
 from ._call import Call, Outcome, Record, run
 from ._derivative import Derivative
 from ._manual import vary_alike
-from ._numpy import NEEDS_VALUES, on_values, refuse_numbers
+from ._numpy import on_values, refuse_numbers
 from ._tangents import is_zero, shape_of, tangent_type, zero
 from ._vmap import mapped_forward
 
@@ -39,7 +42,7 @@ def evaluate(
       keep: whether the arrays that only ctx holds are wanted too.
     """
     asked = needs or (False,) * len(call.names)
-    if not any(isinstance(array, jax.core.Tracer) for array in arrays):
+    if not any(is_traced(array) for array in arrays):
         return _forward(call, asked, arrays)
     arrays = vary_alike(arrays)
     records: list[Record] = []

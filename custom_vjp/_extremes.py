@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ._arguments import axes, axis, is_floating, not_empty, real
+from convgrad._arrays import is_floating
+
+from ._arguments import axes, axis, not_empty, real
 from ._pairs import maximum, minimum
 
 
@@ -25,7 +27,7 @@ Choose = Callable[..., jax.Array]
 
 
 def _is_nan(x: jax.Array) -> jax.Array:
-    return jnp.isnan(x) if is_floating(x) else jnp.zeros(x.shape, bool)
+    return jnp.isnan(x) if is_floating(x.dtype) else jnp.zeros(x.shape, bool)
 
 
 # Reductions to an element that stands in several places: each gets its share of the gradient.
@@ -230,7 +232,7 @@ def _median(where: str, input: Any, dim: Any, keepdim: bool, ignore_nan: bool) -
     if dim is not None:
         return _take(where, x, dim, keepdim, partial(_median_index, ignore_nan=ignore_nan))
     _no_keepdim(where, keepdim)
-    if x.size == 0 and is_floating(x):
+    if x.size == 0 and is_floating(x.dtype):
         return x.sum() * jnp.nan
     return _reduce(where, x, NANMEDIAN if ignore_nan else MEDIAN, None, False)
 

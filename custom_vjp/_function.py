@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 
+from convgrad._jax import is_traced
+
 from ._call import defines, describe
 from ._engine import evaluate
 
@@ -169,7 +171,7 @@ def _check_closure(name: str, method: Any) -> None:
             held = cell.cell_contents
         except ValueError:  # not assigned yet
             continue
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(held)):
+        if any(is_traced(leaf) for leaf in jax.tree.leaves(held)):
             raise jax.errors.UnexpectedTracerError(
                 f"{name} uses {variable} of the enclosing function, which is traced (by jit, grad "
                 f"or vmap), and no gradient could reach it: pass {variable} to apply and take it "

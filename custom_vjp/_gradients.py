@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from convgrad._arrays import conj, is_array, is_complex, is_inexact
+
 from ._call import Call, Record
-from ._context import is_array
-from ._tangents import flatten, is_inexact
+from ._tangents import flatten
 
 
 def to_outputs(record: Record, outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
@@ -27,7 +28,7 @@ def to_outputs(record: Record, outputs: Sequence[Any], cotangents: Sequence[Any]
     for out, differentiable in zip(outputs, record.differentiable, strict=True):
         cotangent = next(given) if differentiable else None
         if cotangent is not None:
-            arrays.append(_conjugate(cotangent))
+            arrays.append(conj(jnp.asarray(cotangent)))
         else:
             arrays.append(jnp.zeros(out.shape, out.dtype) if record.materialize else None)
     return _per_child(record.output_tree, _spread(arrays, record.is_output))
@@ -73,7 +74,7 @@ def to_inputs(call: Call, leaves: Sequence[Any], returned: Any, live: Sequence[b
         if wants and gradient is not None:
             argument = call.names[call.argument[position]]
             gradient = _fit(call, argument, gradient, leaves[position])
-            cotangents.append(_conjugate(gradient))
+            cotangents.append(conj(gradient))
         elif wants:
             cotangents.append(None)
     return cotangents
@@ -105,7 +106,7 @@ def _fit(call: Call, argument: str, gradient: Any, like: Any) -> jax.Array:
     where = f"{call.name}.backward: the gradient of {argument}"
     shape, dtype = like.shape, like.dtype
     gradient = jnp.asarray(gradient)
-    if jnp.iscomplexobj(gradient) and not jnp.issubdtype(dtype, jnp.complexfloating):
+    if is_complex(gradient.dtype) and not is_complex(dtype):
         raise TypeError(
             f"{where} has dtype {gradient.dtype}, but {argument} is real ({dtype}); return its "
             "real part"
@@ -137,7 +138,7 @@ def to_jvp(call: Call, record: Record, leaves: Sequence[Any], tangents: Sequence
     spread = []
     for i, leaf in enumerate(leaves):
         tangent = moving.get(i)
-        if tangent is None and record.materialize and _has_shape(leaf) and is_inexact(leaf):
+        if tangent is None and record.materialize and _has_shape(leaf) and is_inexact(leaf.dtype):
             tangent = jnp.zeros(leaf.shape, leaf.dtype)
         spread.append(tangent)
     return _per_child(call.tree, spread)
@@ -182,8 +183,3 @@ def from_jvp(call: Call, record: Record, outputs: Sequence[Any], returned: Any) 
 
 def _has_shape(leaf: Any) -> bool:
     return is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
-
-
-def _conjugate(array: Any) -> jax.Array:
-    array = jnp.asarray(array)
-    return array.conj() if jnp.iscomplexobj(array) else array

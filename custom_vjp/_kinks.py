@@ -6,13 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ._arguments import array, floating, is_complex, real, together
+from convgrad._arrays import is_complex
+from convgrad._jax import is_traced
+
+from ._arguments import array, floating, real, together
 from ._rules import derivative, divide, keep
 
 
 def _sgn(x: jax.Array) -> jax.Array:
     """Return x / |x|, and 0 for 0 and for nan."""
-    if is_complex(x):
+    if is_complex(x.dtype):
         return divide(x, jnp.abs(x).astype(x.dtype))
     return jnp.where(jnp.isnan(x), jnp.zeros_like(x), jnp.sign(x))
 
@@ -47,7 +50,7 @@ def abs(input: ArrayLike) -> jax.Array:
     Reference: torch.abs.
     """
     x = array("input", input, "abs")
-    return _abs(x if is_complex(x) else real("input", x, "abs"))
+    return _abs(x if is_complex(x.dtype) else real("input", x, "abs"))
 
 
 def sign(input: ArrayLike) -> jax.Array:
@@ -163,7 +166,7 @@ def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> j
     x = real("input", input, "hardtanh")
     low = real("min_val", min_val, "hardtanh").astype(x.dtype)
     high = real("max_val", max_val, "hardtanh").astype(x.dtype)
-    known = not any(isinstance(bound, jax.core.Tracer) for bound in (min_val, max_val))
+    known = not any(is_traced(bound) for bound in (min_val, max_val))
     if known and min_val > max_val:
         raise ValueError(
             f"hardtanh: min_val must not be above max_val, got {min_val=} and {max_val=}"

@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from convgrad._arrays import is_complex, is_inexact
+
 
 def _to_shape(cotangent: jax.Array, like: jax.Array) -> jax.Array | None:
     """Sum a cotangent over the axes that broadcasting stretched, back to the shape of `like`."""
-    if not jnp.issubdtype(like.dtype, jnp.inexact):
+    if not is_inexact(like.dtype):
         return None  # integers have no gradient
-    if not jnp.issubdtype(like.dtype, jnp.complexfloating):
+    if not is_complex(like.dtype):
         cotangent = cotangent.real
     added = cotangent.ndim - like.ndim
     stretched = [

@@ -10,11 +10,7 @@ from typing import Any
 
 import jax
 
-
-def varying(aval: Any) -> frozenset[Any]:
-    """Return the mesh axes that a type varies over; JAX has moved the attribute before."""
-    manual = getattr(aval, "manual_axis_type", None)
-    return frozenset(getattr(manual, "varying", None) or getattr(aval, "vma", None) or ())
+from convgrad._jax import varying
 
 
 def vary(array: Any, axes: frozenset[Any]) -> Any:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
+from convgrad._arrays import is_inexact
+
 from ._arguments import axes, axis, floating, number, together
 from ._kinks import _abs, _sgn
 from ._powers import _power
@@ -104,7 +106,7 @@ def _checked_norm(
 ) -> jax.Array:
     x = floating("input", input, where, complex=True)
     if dtype is not None:
-        if not jnp.issubdtype(dtype, jnp.inexact):
+        if not is_inexact(dtype):
             raise TypeError(f"{where}: dtype must be floating or complex, got {dtype=}")
         x = x.astype(dtype)
     p, over = number(name, p, where), axes("dim", dim, x, where)

@@ -11,17 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from convgrad._arrays import is_inexact
+
 from ._call import Record
 from ._manual import vary_alike
 from ._tangents import without_derivative
-
-# What JAX raises when traced code asks for a value: np.asarray(x), float(x), `if x > 0`, x[x > 0].
-NEEDS_VALUES = (
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.ConcretizationTypeError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 
 # A function of values: arrays in, arrays and a description of everything else out.
 Run = Callable[[Sequence[Any]], tuple[list[Any], Any]]
@@ -130,7 +124,7 @@ def _on_made_up(run: Callable[..., Any], make: Callable[..., Any], arrays: Seque
 
 
 def _made_up(make: Callable[..., Any], array: Any) -> jax.Array:
-    floating = jnp.issubdtype(array.dtype, jnp.inexact)
+    floating = is_inexact(array.dtype)
     fill = make if floating else np.zeros  # 0 is an index into anything
     return jnp.asarray(np.asarray(fill(array.shape)).astype(array.dtype))
 

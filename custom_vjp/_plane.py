@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ._arguments import array, floating, is_complex, reals, together
+from convgrad._arrays import is_complex
+
+from ._arguments import array, floating, reals, together
 from ._rules import derivative, divide
 
 
@@ -82,12 +84,12 @@ def hypot(input: ArrayLike, other: ArrayLike) -> jax.Array:
 @derivative(
     lambda t, y, z: (
         jnp.imag(jnp.where(z == 0, 0, t / jnp.where(z == 0, 1, z))).astype(y.dtype)
-        if is_complex(z)
+        if is_complex(z.dtype)
         else jnp.zeros_like(y)
     )
 )
 def _angle(z: jax.Array) -> jax.Array:
-    return jnp.angle(z) if is_complex(z) else jnp.where(z < 0, jnp.pi, z * 0).astype(z.dtype)
+    return jnp.angle(z) if is_complex(z.dtype) else jnp.where(z < 0, jnp.pi, z * 0).astype(z.dtype)
 
 
 def angle(input: ArrayLike) -> jax.Array:

@@ -10,13 +10,15 @@ import numpy as np
 from jax.scipy import special
 from jax.typing import ArrayLike
 
-from ._arguments import NUMBERS, array, floating, is_complex, reals, together
+from convgrad._arrays import NUMBERS, is_complex, is_inexact
+
+from ._arguments import array, floating, reals, together
 from ._rules import derivative, keep
 
 
 def _log_term(t: jax.Array, y: jax.Array, x: jax.Array, p: jax.Array) -> jax.Array:
     """Return t y log(x), and 0 where x is 0 and p is not negative."""
-    real_p = (p.imag == 0) & (p.real >= 0) if is_complex(p) else p >= 0
+    real_p = (p.imag == 0) & (p.real >= 0) if is_complex(p.dtype) else p >= 0
     zero = (x == 0) & real_p
     return t * jnp.where(zero, jnp.zeros_like(y), y * jnp.log(jnp.where(zero, 1, x)))
 
@@ -77,7 +79,7 @@ def pow(input: ArrayLike, exponent: ArrayLike) -> jax.Array:
     x, p = together("pow", input=input, exponent=exponent)
     if x.dtype == bool:
         raise TypeError("pow: input and exponent must not both be bool")
-    exact = not jnp.issubdtype(x.dtype, jnp.inexact)
+    exact = not is_inexact(x.dtype)
     if type(exponent) not in NUMBERS:
         return _pow(x, p)
     number: Any = exponent
@@ -114,7 +116,7 @@ def float_power(input: ArrayLike, exponent: ArrayLike) -> jax.Array:
     Reference: torch.float_power.
     """
     x, p = together("float_power", input=input, exponent=exponent)
-    wide = jax.dtypes.canonicalize_dtype(np.complex128 if is_complex(x) else np.float64)
+    wide = jax.dtypes.canonicalize_dtype(np.complex128 if is_complex(x.dtype) else np.float64)
     x = array("input", input, "float_power").astype(wide)
     if type(exponent) in NUMBERS and not isinstance(exponent, bool):
         return _power(x, exponent)

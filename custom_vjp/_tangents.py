@@ -4,7 +4,7 @@ JAX differentiates in two steps: it first builds the linear map from tangents in
 and for reverse mode transposes that map. `tangent_map_p` is such a map, left closed: transposing it
 calls `pull`, evaluating it calls `push`. Neither is run before it is needed.
 
-This is the one file of the package that defines a primitive. `jax.custom_derivatives.linear_call`
+This is the one file of the package that defines an operation. `jax.custom_derivatives.linear_call`
 is nearly the same, but has no batching rule and cannot be differentiated in its residuals.
 """
 
@@ -17,10 +17,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
-from jax.extend.core import Primitive, unmapped_aval
-from jax.interpreters import ad, batching, mlir
 
-from ._manual import vary, varying
+from convgrad import _jax
+from convgrad._arrays import is_inexact
+from convgrad._jax import Axis, varying
+
+from ._manual import vary
 
 Arrays = Sequence[Any]
 
@@ -51,48 +53,40 @@ class TangentMap:
         return tangent_map_p.bind(*residuals, *tangents, of=self, residuals=len(residuals))
 
 
-tangent_map_p = Primitive("custom_function_tangents")
-tangent_map_p.multiple_results = True
-
-
 def _evaluate(*args: Any, of: TangentMap, residuals: int) -> list[Any]:
     pushed = of.push(args[:residuals], args[residuals:])
     return [vary(t, varying(aval)) for t, aval in zip(pushed, of.outputs, strict=True)]
 
 
-tangent_map_p.def_impl(_evaluate)
-mlir.register_lowering(tangent_map_p, mlir.lower_fun(_evaluate, multiple_results=True))
+def _types(*_: Any, of: TangentMap, **__: Any) -> tuple[list[Any], list[Any]]:
+    return list(of.outputs), []
 
 
-@tangent_map_p.def_abstract_eval
-def _shapes(*args: Any, of: TangentMap, **_: Any) -> list[Any]:
-    del args
-    return list(of.outputs)
+tangent_map_p = _jax.new_operation(
+    "custom_function_tangents", evaluate=_evaluate, lower=_evaluate, outputs=_types
+)
 
 
 def _transpose(cotangents: Arrays, *args: Any, of: TangentMap, residuals: int) -> list[Any]:
-    given = [None if type(ct) is ad.Zero else ct for ct in cotangents]
+    given = [None if _jax.is_zero(ct) else ct for ct in cotangents]
     tangents = args[residuals:]
     pulled = of.pull(args[:residuals], given)
     wanted: list[Any] = [None] * residuals
     for ct, t in zip(pulled, tangents, strict=True):
-        known = ct is None or not ad.is_undefined_primal(t)
+        known = ct is None or not _jax.is_asked_for(t)
         wanted.append(None if known else vary(ct, varying(t.aval)))
     return wanted
-
-
-ad.primitive_transposes[tangent_map_p] = _transpose
 
 
 def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -> Any:
     """Differentiate once more: linear in what flows, and push's own derivative in the residuals."""
     saved, flowing = primals[:residuals], primals[residuals:]
     out = of(saved, flowing)
-    total = [ad.Zero(jax.typeof(o)) for o in out]
-    if any(type(t) is not ad.Zero for t in tangents[residuals:]):
-        moved = [ad.instantiate_zeros(t) for t in tangents[residuals:]]
+    total = [_jax.zero_tangent(o) for o in out]
+    if any(not _jax.is_zero(t) for t in tangents[residuals:]):
+        moved = [_jax.instantiated(t) for t in tangents[residuals:]]
         total = of(saved, moved)
-    live = [i for i, t in enumerate(tangents[:residuals]) if type(t) is not ad.Zero]
+    live = [i for i, t in enumerate(tangents[:residuals]) if not _jax.is_zero(t)]
     if live:
         if of.constant is not None:
             of.constant()
@@ -104,14 +98,11 @@ def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -
             return of.push(values, flowing)
 
         _, more = jax.jvp(push, [saved[i] for i in live], [tangents[i] for i in live])
-        total = [ad.add_tangents(a, b) for a, b in zip(total, more, strict=True)]
+        total = [_jax.sum_of_tangents(a, b) for a, b in zip(total, more, strict=True)]
     return out, total
 
 
-ad.primitive_jvps[tangent_map_p] = _jvp
-
-
-def _batch(axis: Any, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: int) -> Any:
+def _batch(axis: Axis, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: int) -> Any:
     """Map both directions. Whatever flows is made batched, so that the pulled back is as well."""
     if all(d is None for d in dims):
         out = of(args[:residuals], args[residuals:])
@@ -130,13 +121,13 @@ def _batch(axis: Any, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: 
     def pull(saved: Arrays, cotangents: Arrays) -> Arrays:
         return jax.vmap(of.pull, (over, 0), **mapped)(list(saved), list(cotangents))
 
-    outputs = tuple(unmapped_aval(axis.size, 0, out, axis.explicit_mesh_axis) for out in of.outputs)
+    outputs = tuple(_jax.stacked(axis.size, out, axis.mesh_axis) for out in of.outputs)
     batched = TangentMap(of.name, push, pull, outputs, of.constant)
     out = batched(moved[:residuals], flowing)
     return out, [0] * len(out)
 
 
-batching.fancy_primitive_batchers[tangent_map_p] = _batch
+_jax.define_rules(tangent_map_p, jvp=_jvp, batch=_batch, transpose=_transpose)
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
@@ -156,17 +147,12 @@ def zero(primal: Any) -> Any:
 
 def tangent_type(primal: Any) -> Any:
     """Return the type that a tangent of this value has."""
-    return jax.typeof(primal).to_tangent_aval().strip_weak_type()
+    return _jax.strict_tangent_aval(primal)
 
 
 def shape_of(array: Any) -> jax.ShapeDtypeStruct:
     """Return shape and dtype."""
     return jax.ShapeDtypeStruct(jnp.shape(array), jnp.result_type(array))
-
-
-def is_inexact(array: Any) -> bool:
-    """Whether an array has a floating point or complex dtype, and so can have a gradient."""
-    return bool(jnp.issubdtype(array.dtype, jnp.inexact))
 
 
 def without_derivative(function: Callable[..., Any], refuse: Callable[[], Any]) -> Any:
@@ -180,12 +166,12 @@ def without_derivative(function: Callable[..., Any], refuse: Callable[[], Any]) 
         out = guarded(*primals)
         leaves, tree = flatten(out)
         live = [t for t in jax.tree.leaves(tangents) if not is_zero(t)]
-        floats = [leaf for leaf in leaves if is_inexact(leaf)]
+        floats = [leaf for leaf in leaves if is_inexact(leaf.dtype)]
         name = getattr(function, "__name__", "function")
         barrier = TangentMap(name, refused, refused, tuple(map(tangent_type, floats)))
         moved = iter(barrier([], live) if live else map(zero, floats))
         return out, tree.unflatten(
-            [next(moved) if is_inexact(leaf) else zero(leaf) for leaf in leaves]
+            [next(moved) if is_inexact(leaf.dtype) else zero(leaf) for leaf in leaves]
         )
 
     guarded.defjvp(rule, symbolic_zeros=True)

@@ -9,9 +9,12 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from convgrad._arrays import is_array
+from convgrad._errors import NEEDS_VALUES
+from convgrad._jax import is_traced
+
 from ._call import Call, defines
-from ._context import is_array
-from ._numpy import NEEDS_VALUES, on_values, refuse_numbers
+from ._numpy import on_values, refuse_numbers
 
 
 class VmapInfo(NamedTuple):
@@ -27,7 +30,7 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
     As in PyTorch that takes a forward without ctx. Any other is batched by JAX.
     """
     forward = call.function.forward
-    traced = any(isinstance(array, jax.core.Tracer) for array in arrays)
+    traced = any(is_traced(array) for array in arrays)
     if not (traced and call.two_parts and defines(call.function, "vmap")):
         return forward
     structure: list[Any] = []

@@ -8,31 +8,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend import core
 
+from convgrad import _jax
+from convgrad._jax import Axis
 from grad._jaxprs import Flags, call
 
 
-def map_body(body: Any, ins: Flags, outs: Flags, axis: Any) -> Callable[..., list[Any]]:
+def map_body(body: Any, ins: Flags, outs: Flags, axis: Axis) -> Callable[..., list[Any]]:
     """Return a body that maps over the flagged inputs and outputs."""
     return jax.vmap(
         lambda *args: call(body, args),
         in_axes=tuple(0 if flag else None for flag in ins),
         out_axes=[0 if flag else None for flag in outs],
         axis_size=axis.size,
-        axis_name=None if _is_private(axis.name) else axis.name,
+        axis_name=axis.given_name,
         spmd_axis_name=axis.spmd_name,
     )
 
 
-def _is_private(name: Any) -> bool:
-    return not isinstance(name, str | int | tuple) or name == ()
-
-
-def map_avals(avals: Sequence[Any], flags: Sequence[bool], axis: Any) -> list[Any]:
+def map_avals(avals: Sequence[Any], flags: Sequence[bool], axis: Axis) -> list[Any]:
     """Give the flagged types a leading dimension for the axis."""
     return [
-        core.unmapped_aval(axis.size, 0, aval) if flag else aval
+        _jax.stacked(axis.size, aval) if flag else aval
         for aval, flag in zip(avals, flags, strict=True)
     ]
 
@@ -60,7 +57,7 @@ def to_front(value: Any, dim: int | None, place: int = 0) -> Any:
     return value if dim is None else jnp.moveaxis(value, dim, place)
 
 
-def broadcast(value: Any, dim: int | None, axis: Any) -> Any:
+def broadcast(value: Any, dim: int | None, axis: Axis) -> Any:
     """Return a value with the batch dimension in front, whether it had one or not."""
     if dim is not None:
         return to_front(value, dim)

@@ -16,13 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend import core
-from jax.interpreters import ad, mlir
 
+from convgrad import _jax
 from grad._jaxprs import Body, call, split
-
-counted_loop_p = core.Primitive("counted_loop")
-counted_loop_p.multiple_results = True
 
 
 class Shape(NamedTuple):
@@ -89,7 +85,7 @@ def _run(trips: jax.Array, *operands: Any, body: Body, shape: Shape) -> list[Any
 
 def stack_of_zeros(length: int, aval: Any) -> jax.Array:
     """Return zeros of a type with a leading dimension more, sharded as it is."""
-    return ad.zeros_like_aval(core.unmapped_aval(length, 0, aval))
+    return _jax.zeros(_jax.stacked(length, aval))
 
 
 @functools.lru_cache(maxsize=512)
@@ -97,15 +93,15 @@ def _compiled(body: Body, shape: Shape) -> Any:
     return jax.jit(functools.partial(_run, body=body, shape=shape))
 
 
-@counted_loop_p.def_impl
 def _evaluate(*args: Any, body: Body, shape: Shape) -> list[Any]:
     return _compiled(body, shape)(*args)
 
 
-@counted_loop_p.def_effectful_abstract_eval
-def _outputs(*_: Any, body: Body, shape: Shape) -> tuple[list[Any], Any]:
+def _outputs(*_: Any, body: Body, shape: Shape) -> tuple[list[Any], list[Any]]:
     carry, ys = split(body.run.out_avals, shape.carry)
-    return [*carry, *(core.unmapped_aval(shape.length, 0, y) for y in ys)], body.run.effects
+    return [*carry, *(_jax.stacked(shape.length, y) for y in ys)], [body.run]
 
 
-mlir.register_lowering(counted_loop_p, mlir.lower_fun(_run, multiple_results=True))
+counted_loop_p = _jax.new_operation(
+    "counted_loop", evaluate=_evaluate, lower=_run, outputs=_outputs
+)

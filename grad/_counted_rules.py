@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.interpreters import ad, batching
 
+from convgrad import _jax
+from convgrad._jax import Axis, reach, uses_axis, zero_tangent
 from grad._batches import borrow, broadcast, choose, map_avals, map_body, to_front
 from grad._counted_loop import Shape, counted_loop, counted_loop_p
 from grad._dependence import dependence
@@ -23,9 +24,7 @@ from grad._jaxprs import (
     live_inputs,
     merge,
     pick,
-    reach,
     split,
-    uses_axis,
 )
 
 # Forward mode. The trips run once for the values, keeping the carry that each started with; the
@@ -67,7 +66,7 @@ def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
 
         return jax.jvp(moved, tuple(pick(primals, flags)), (*dconsts, *dcarry, *dxs))[1]
 
-    dots = [a.to_tangent_aval() for a in body.in_avals]
+    dots = [_jax.tangent_aval(a) for a in body.in_avals]
     dconsts, dcarry, dxs = shape.parts(dots)
     full = close(
         tangents,
@@ -87,7 +86,7 @@ def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
     kept = [*(flag for part in keep for flag in part), *([True] * len(live[5]))]
 
     def pruned(*args: Any) -> list[Any]:
-        nothing = [ad.zeros_like_aval(a) for a in pick(full.in_avals, [not k for k in kept])]
+        nothing = [_jax.zeros(a) for a in pick(full.in_avals, [not k for k in kept])]
         return call(full, merge(kept, args, nothing))
 
     return _Tangent(
@@ -135,7 +134,7 @@ def _jvp(
         trips,
         rule.body,
         [*pick(consts, rule.consts), *real(dconsts)],
-        [ad.instantiate_zeros(dot) for dot in pick(dcarry, rule.carry)],
+        [_jax.instantiated(dot) for dot in pick(dcarry, rule.carry)],
         [*pick(xs, rule.xs), *pick(saved, rule.saved), *real(dxs)],
         length=shape.length,
         reverse=shape.reverse,
@@ -147,20 +146,12 @@ def _jvp(
 
 def is_nonzero(tangent: Any) -> bool:
     """Whether a tangent is not zero by construction."""
-    return type(tangent) is not ad.Zero and jnp.result_type(tangent) != jax.dtypes.float0
+    return not _jax.is_zero(tangent) and jnp.result_type(tangent) != jax.dtypes.float0
 
 
 def real(tangents: Sequence[Any]) -> list[Any]:
     """Return the tangents that are not zero by construction."""
     return [dot for dot in tangents if is_nonzero(dot)]
-
-
-def zero_tangent(value: Any) -> Any:
-    """Return the tangent that is zero by construction."""
-    return ad.Zero(jax.typeof(value).to_tangent_aval())
-
-
-ad.primitive_jvps[counted_loop_p] = _jvp
 
 
 # Reverse mode. A loop that is linear in its carry and in some constants and slices is transposed
@@ -178,7 +169,7 @@ def _transposed(body: Any, shape: Shape, linear: Flags) -> Any:
     n_consts = sum(const_lin)
     known_consts = len(const_lin) - n_consts
     known_xs = len(xs_lin) - sum(xs_lin)
-    ct_outs = [a.to_tangent_aval() for a in body.out_avals]
+    ct_outs = [_jax.tangent_aval(a) for a in body.out_avals]
 
     def transposed(*args: Any) -> list[Any]:
         consts, ct_carry, sums, xs, ct_ys = split(
@@ -206,11 +197,11 @@ def _transposed(body: Any, shape: Shape, linear: Flags) -> Any:
 
 
 def _transpose(cts: Sequence[Any], trips: Any, *operands: Any, body: Body, shape: Shape) -> Any:
-    linear = tuple(ad.is_undefined_primal(operand) for operand in operands)
+    linear = tuple(_jax.is_asked_for(operand) for operand in operands)
     const_lin, init_lin, xs_lin = shape.parts(linear)
     consts, _, xs = shape.parts(operands)
-    ct_carry, ct_ys = split([ad.instantiate_zeros(ct) for ct in cts], shape.carry)
-    sums = [ad.zeros_like_aval(c.aval) for c in pick(consts, const_lin)]
+    ct_carry, ct_ys = split([_jax.instantiated(ct) for ct in cts], shape.carry)
+    sums = [_jax.zeros(c.aval) for c in pick(consts, const_lin)]
     carry, ct_xs = counted_loop(
         trips,
         Body.of(_transposed(body.safe, shape, linear)),
@@ -230,15 +221,14 @@ def _transpose(cts: Sequence[Any], trips: Any, *operands: Any, body: Body, shape
     ]
 
 
-ad.primitive_transposes[counted_loop_p] = _transpose
-
-
 # Batching. Each example may have its own number of trips: the loop runs the largest of them, and an
 # example that is done keeps its carry.
 
 
 @functools.lru_cache(maxsize=512)
-def _batched(body: Body, shape: Shape, flags: Flags, masked: bool, axis: Any) -> tuple[Body, Flags]:
+def _batched(
+    body: Body, shape: Shape, flags: Flags, masked: bool, axis: Axis
+) -> tuple[Body, Flags]:
     const_b, init_b, xs_b = (tuple(part) for part in shape.parts(flags))
 
     def outputs(carry_b: Flags) -> Flags:
@@ -273,7 +263,7 @@ def _batched(body: Body, shape: Shape, flags: Flags, masked: bool, axis: Any) ->
 
 
 def _batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, body: Body, shape: Shape
+    axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, body: Body, shape: Shape
 ) -> tuple[list[Any], list[Any]]:
     trips, *operands = args
     masked = dims[0] is not None
@@ -301,4 +291,4 @@ def _batch(
     ]
 
 
-batching.fancy_primitive_batchers[counted_loop_p] = _batch
+_jax.define_rules(counted_loop_p, jvp=_jvp, batch=_batch, transpose=_transpose)

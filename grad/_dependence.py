@@ -13,9 +13,9 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jax.extend import core
-
-from grad._arrays import is_inexact
+from convgrad import _jax
+from convgrad._arrays import is_inexact
+from convgrad._jax import open_jaxpr
 
 # For each output of an equation, the mask of those of its inputs that it depends on.
 Flow = list[int]
@@ -31,11 +31,14 @@ def dependence(jaxpr: Any) -> tuple[frozenset[int], ...]:
 
 def equation_flow(eqn: Any) -> Flow:
     """Return for each output of one equation the mask of the inputs it depends on."""
-    name = eqn.primitive.name
+    name = _jax.name_of(eqn)
     rule = _RULES.get(name)
     if rule is None and name.startswith(("custom_jvp_call", "custom_vjp_call")):
         rule = _all
-    flow = (rule or _all)(eqn)
+    try:
+        flow = (rule or _all)(eqn)
+    except _jax.Moved:
+        flow = _all(eqn)
     sources = _union(1 << i for i, atom in enumerate(eqn.invars) if carries_gradient(atom))
     return [
         mask & sources if carries_gradient(var) else 0
@@ -48,38 +51,16 @@ def carries_gradient(atom: Any) -> bool:
     return is_inexact(getattr(atom.aval, "dtype", int))
 
 
-def open_jaxpr(jaxpr: Any) -> Any:
-    """Return the jaxpr inside a closed one; the two are one class in newer versions of JAX."""
-    return getattr(jaxpr, "jaxpr", jaxpr)
-
-
 def has_custom_vjp(jaxpr: Any) -> bool:
     """Whether a jaxpr calls, at any depth, a function with a backward pass of its own."""
     jaxpr = open_jaxpr(jaxpr)
     if jaxpr not in _custom:
         _custom[jaxpr] = any(
-            eqn.primitive.name.startswith("custom_vjp_call")
-            or any(has_custom_vjp(inner) for inner in _inner_jaxprs(eqn))
+            _jax.name_of(eqn).startswith("custom_vjp_call")
+            or any(has_custom_vjp(inner) for inner in _jax.inner_jaxprs(eqn))
             for eqn in jaxpr.eqns
         )
     return _custom[jaxpr]
-
-
-def _inner_jaxprs(eqn: Any) -> list[Any]:
-    found = []
-    for value in eqn.params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if hasattr(open_jaxpr(item), "eqns"):
-                found.append(item)
-    return found
-
-
-def scan_counts(eqn: Any) -> tuple[int, int]:
-    """Return how many inputs of a ``scan`` are constants and how many are carried."""
-    if "num_carry" in eqn.params:
-        return eqn.params["num_consts"], eqn.params["num_carry"]
-    consts, carry, _ = eqn.params["ft_in"].unpack()
-    return len(list(consts)), len(list(carry))
 
 
 _cache: weakref.WeakKeyDictionary[Any, Flow] = weakref.WeakKeyDictionary()
@@ -97,7 +78,7 @@ def _compute_flow(jaxpr: Any) -> Flow:
     reach = {var: 1 << i for i, var in enumerate(jaxpr.invars) if carries_gradient(var)}
 
     def look_up(atom: Any) -> int:
-        return 0 if isinstance(atom, core.Literal) else reach.get(atom, 0)
+        return 0 if _jax.is_literal(atom) else reach.get(atom, 0)
 
     for eqn in jaxpr.eqns:
         sources = [look_up(atom) for atom in eqn.invars]
@@ -139,21 +120,20 @@ def _each_its_own(eqn: Any) -> Flow:
 
 
 def _call(eqn: Any) -> Flow:
-    inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    if inner is None or len(open_jaxpr(inner).invars) != len(eqn.invars):
+    inner = _jax.program(eqn)
+    if len(open_jaxpr(inner).invars) != len(eqn.invars):
         return _all(eqn)
     return _jaxpr_flow(inner)
 
 
 def _cond(eqn: Any) -> Flow:
-    flows = [_jaxpr_flow(branch) for branch in eqn.params["branches"]]
+    flows = [_jaxpr_flow(branch) for branch in _jax.branches(eqn)]
     return [_union(masks) << 1 for masks in zip(*flows, strict=True)]  # input 0 is the predicate
 
 
 def _while(eqn: Any) -> Flow:
-    skipped, consts = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-    inner = eqn.params["body_jaxpr"] if "body_jaxpr" in eqn.params else eqn.params["body"].run
-    body = _jaxpr_flow(inner)
+    skipped, consts = _jax.while_counts(eqn)
+    body = _jaxpr_flow(_jax.program(eqn))
     fixed = [1 << (skipped + i) for i in range(consts)]
     carry = [1 << (skipped + consts + i) for i in range(len(body))]
     while True:  # the trip count is unknown: zero, one, two, ... trips together
@@ -166,13 +146,13 @@ def _while(eqn: Any) -> Flow:
 def _while_loop(eqn: Any) -> Flow:
     """Follow ``grad.while_loop``, which may return the states that it kept beside the last one."""
     carry = _while(eqn)
-    return [*carry, 0, 0, *carry] if eqn.params["keep"] else carry
+    return [*carry, 0, 0, *carry] if _jax.parameter(eqn, "keep") else carry
 
 
 def _scan(eqn: Any) -> Flow:
     """Follow the carry trip by trip; the states soon repeat, and then the rest is known."""
-    consts, count = scan_counts(eqn)
-    body = _jaxpr_flow(eqn.params["jaxpr"])
+    consts, count = _jax.scan_counts(eqn)
+    body = _jaxpr_flow(_jax.program(eqn))
     inputs = [1 << i for i in range(len(eqn.invars))]
     fixed, carry, slices = (
         inputs[:consts],
@@ -181,7 +161,7 @@ def _scan(eqn: Any) -> Flow:
     )
     stacked = [0] * (len(body) - count)
     seen: dict[tuple[int, ...], int] = {}
-    trips, length = 0, eqn.params["length"]
+    trips, length = 0, _jax.scan_length(eqn)
     while trips < length:
         if tuple(carry) in seen:
             period = trips - seen[tuple(carry)]

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 import jax
 from jax import lax
 
-from grad._arrays import is_array
+from convgrad._arrays import is_array
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from grad._arrays import is_inexact
+from convgrad._arrays import is_inexact
 from grad._strict import (
     connected_to,
     require_tangents,

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from grad._arrays import is_complex
+from convgrad._arrays import is_complex
 from grad._gradcheck_checks import (
     Tolerance,
     check_batched,

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from grad._arrays import is_complex
+from convgrad._arrays import is_complex
 from grad._gradcheck_problem import Problem
 
 Directions = list[np.ndarray]

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from grad._arrays import is_array, is_complex, is_inexact
+from convgrad._arrays import is_array, is_complex, is_inexact
+from convgrad._jax import is_traced
 from grad._trace import Inputs, Trace, is_none, require_arrays, trace
 
 
@@ -39,7 +40,7 @@ class Problem:
         if not callable(func):
             raise TypeError(f"func must be a function, got {func!r}.")
         call, raw, positions = restrict(func, as_tuple(inputs), caller)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        if any(is_traced(leaf) for leaf in jax.tree.leaves(inputs)):
             raise TypeError(
                 f"{caller} compares numbers: inputs must be concrete arrays, got a tracer. Call it "
                 "outside jit, grad, vmap and scan."

@@ -7,12 +7,13 @@ from typing import Any
 
 import jax
 
-from grad._arrays import is_array
+from convgrad._arrays import is_array
+from convgrad._errors import NEEDS_VALUES
 from grad._graph_draw import to_dot, to_svg
 from grad._graph_node import AccumulateGrad as AccumulateGrad
 from grad._graph_node import Node as Node
 from grad._graph_read import read
-from grad._trace import NEEDS_VALUES, is_none, require_arrays
+from grad._trace import is_none, require_arrays
 
 
 class Graph:

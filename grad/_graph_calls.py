@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import flax
 import jax
-from jax.extend import core
 
-from grad._dependence import carries_gradient, open_jaxpr
+from convgrad._jax import frames, inner_jaxprs, is_literal, name_of, open_jaxpr
+from grad._dependence import carries_gradient
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FOLDERS = {
@@ -82,7 +82,7 @@ class Call(NamedTuple):
             atom: None
             for eqn in self.eqns
             for atom in eqn.invars
-            if not isinstance(atom, core.Literal) and atom not in made
+            if not is_literal(atom) and atom not in made
         }
         return [atom for atom in used if carries_gradient(atom)]
 
@@ -90,9 +90,7 @@ class Call(NamedTuple):
     def operands(self) -> list[Any] | None:
         """The inputs in PyTorch's order, constants too; None where only tracked ones count."""
         if self.name == "ConvolutionBackward0":
-            convolution = next(
-                (e for e in self.eqns if e.primitive.name == "conv_general_dilated"), None
-            )
+            convolution = next((e for e in self.eqns if name_of(e) == "conv_general_dilated"), None)
             if convolution is None:  # it is compiled as a whole, with its operands in order
                 return self.inputs
             first = [self._origin(atom) for atom in convolution.invars]
@@ -154,32 +152,19 @@ def _pad_name(call: Call) -> str:
 def _primitives(eqns: Sequence[Any]) -> Iterator[str]:
     """Yield the names of the operations, those inside of compiled functions too."""
     for eqn in eqns:
-        if eqn.primitive.name in ("jit", "pjit"):
-            yield from _primitives(open_jaxpr(eqn.params["jaxpr"]).eqns)
-        else:
-            yield eqn.primitive.name
+        inner = inner_jaxprs(eqn) if name_of(eqn) in ("jit", "pjit") else []
+        if not inner:
+            yield name_of(eqn)
+        for jaxpr in inner:
+            yield from _primitives(open_jaxpr(jaxpr).eqns)
 
 
 def _call(eqn: Any) -> Call | None:
     """Return the outermost known function that an equation was traced in."""
-    frames = _frames(eqn)
-    for i, (code, _) in enumerate(frames):
+    stack = frames(eqn)
+    for i, (code, _) in enumerate(stack):
         for library, folder in _FOLDERS.items():
             name = _NAMES[library].get(code.co_qualname)
             if name is not None and code.co_filename.startswith(folder):
-                return Call(name, code.co_name, (*frames[:i], code), [eqn])
+                return Call(name, code.co_name, (*stack[:i], code), [eqn])
     return None
-
-
-def _frames(eqn: Any) -> Sequence[tuple[Any, int]]:
-    """Return the frames of Python that an equation comes from, outermost first: (code, place).
-
-    An equation of a derivative has those of what it is the derivative of; they are not its own.
-    """
-    source = getattr(eqn, "source_info", None)
-    traceback: Any = getattr(source, "traceback", None)
-    stack = str(getattr(source, "name_stack", ""))
-    if "jvp(" in stack or "transpose(" in stack or not hasattr(traceback, "raw_frames"):
-        return []
-    codes, places = traceback.raw_frames()
-    return list(zip(codes, places, strict=True))[::-1]

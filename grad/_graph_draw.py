@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 from xml.sax.saxutils import escape
 
-import jax
 import numpy as np
 
+from convgrad._jax import is_traced
 from grad._graph_layout import Layout, Pair, lay_out
 from grad._graph_node import AccumulateGrad, Node
 
@@ -95,7 +95,7 @@ def _detail(node: Node) -> str:
 
 def _few_values(variable: Any) -> str:
     """Write out a small array; nothing for a larger one, or for one that has no values yet."""
-    if isinstance(variable, jax.core.Tracer) or not 0 < variable.size <= 6:
+    if is_traced(variable) or not 0 < variable.size <= 6:
         return ""
     text = np.array2string(np.asarray(variable), precision=4, separator=", ")
     return text.replace("\n", "") if len(text) <= 40 else ""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.extend import core
 
-from grad._dependence import carries_gradient, open_jaxpr
+from convgrad import _jax
+from convgrad._jax import is_literal, name_of, open_jaxpr
+from grad._dependence import carries_gradient
 
 _JAX_FOLDER = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
 
@@ -80,10 +81,13 @@ _JAX_FUNCTIONS = {
 
 def node_name(eqn: Any) -> str:
     """Return PyTorch's name for an equation's operation; one in its style where it has none."""
-    name = eqn.primitive.name
+    name = name_of(eqn)
     builder = _BUILDERS.get(name)
     if builder is not None:
-        return builder(eqn)
+        try:
+            return builder(eqn)
+        except _jax.Moved:
+            return _NAMES.get(name) or _camel(name)
     if name.startswith(("custom_jvp_call", "custom_vjp_call")):
         inner = _inner(eqn)
         return jax_function_name(eqn) or f"{_function_name(inner)}Backward"
@@ -96,7 +100,7 @@ def node_name(eqn: Any) -> str:
 
 def is_jax_call(eqn: Any) -> bool:
     """Whether an equation calls a function that JAX itself, and not the user, compiled."""
-    return eqn.primitive.name in ("jit", "pjit") and _written_in_jax(_inner(eqn))
+    return name_of(eqn) in ("jit", "pjit") and _written_in_jax(_inner(eqn))
 
 
 def jax_function_name(eqn: Any) -> str | None:
@@ -111,9 +115,9 @@ def operands(eqn: Any) -> list[int]:
     Indices, predicates and other integers are not listed, nor are the Python numbers that PyTorch
     takes as attributes.
     """
-    name, atoms = eqn.primitive.name, eqn.invars
+    name, atoms = name_of(eqn), eqn.invars
     shown = [i for i, atom in enumerate(atoms) if carries_gradient(atom)]
-    literal = [isinstance(atom, core.Literal) for atom in atoms]
+    literal = [is_literal(atom) for atom in atoms]
     if name in _COMMUTATIVE and literal[0]:
         return [1, 0]
     if name == "sub" and literal[0]:
@@ -124,25 +128,32 @@ def operands(eqn: Any) -> list[int]:
         return [1] if literal[0] and literal[2] else [1, 0, 2]
     if name == "pad":
         return [0]
-    if name == "pow" or (is_jax_call(eqn) and eqn.params["name"] != "_where"):
+    if name == "pow" or (is_jax_call(eqn) and _called(eqn) != "_where"):
         return [i for i in shown if not literal[i]]
     return shown
 
 
 def _inner(eqn: Any) -> Any:
-    for key in ("jaxpr", "call_jaxpr", "body_jaxpr", "fun_jaxpr"):
-        if key in eqn.params:
-            return open_jaxpr(eqn.params[key])
-    return open_jaxpr(eqn.params["body"].run) if eqn.primitive.name == "while_loop" else None
+    try:
+        return open_jaxpr(_jax.program(eqn))
+    except _jax.Moved:
+        return None
+
+
+def _called(eqn: Any) -> str:
+    try:
+        return _jax.called(eqn)
+    except _jax.Moved:
+        return _function_name(_inner(eqn))
 
 
 def _function_name(jaxpr: Any) -> str:
-    name = getattr(getattr(jaxpr, "debug_info", None), "func_name", None) or "function"
+    name = _jax.function_name(jaxpr) or "function"
     return "lambda" if name == "<lambda>" else name
 
 
 def _written_in_jax(jaxpr: Any) -> bool:
-    filename = getattr(getattr(jaxpr, "debug_info", None), "func_filename", None)
+    filename = _jax.function_file(jaxpr)
     return filename is not None and os.path.abspath(filename).startswith(_JAX_FOLDER)
 
 
@@ -153,13 +164,13 @@ def _camel(name: str) -> str:
 
 def _reduction(whole: str, some: str) -> Callable[[Any], str]:
     def build(eqn: Any) -> str:
-        return whole if len(eqn.params["axes"]) == eqn.invars[0].aval.ndim else some
+        return whole if len(_jax.reduced_axes(eqn)) == eqn.invars[0].aval.ndim else some
 
     return build
 
 
 def _dot(eqn: Any) -> str:
-    (contracted, _), (batch, _) = eqn.params["dimension_numbers"]
+    contracted, batch = _jax.contraction(eqn)
     ranks = sorted(atom.aval.ndim for atom in eqn.invars)
     if batch or len(contracted) != 1 or ranks[1] > 2 or ranks[0] == 0:
         return "BmmBackward0"
@@ -167,12 +178,12 @@ def _dot(eqn: Any) -> str:
 
 
 def _pow(eqn: Any) -> str:
-    base, exponent = (isinstance(atom, core.Literal) for atom in eqn.invars)
+    base, exponent = (is_literal(atom) for atom in eqn.invars)
     return f"PowBackward{0 if exponent else 2 if base else 1}"
 
 
 def _sub(eqn: Any) -> str:
-    return "RsubBackward1" if isinstance(eqn.invars[0], core.Literal) else "SubBackward0"
+    return "RsubBackward1" if is_literal(eqn.invars[0]) else "SubBackward0"
 
 
 def _broadcast(eqn: Any) -> str:
@@ -186,18 +197,18 @@ def _clamp(eqn: Any) -> str:
 
 def _pool(kind: str) -> Callable[[Any], str]:
     def build(eqn: Any) -> str:
-        rank = max(2, len(eqn.params["window_dimensions"]) - 2)
+        rank = max(2, _jax.window_rank(eqn) - 2)
         return f"{kind}Pool{rank}D{'WithIndices' if kind == 'Max' else ''}Backward0"
 
     return build
 
 
 def _block(eqn: Any) -> str:
-    return f"{eqn.primitive.name}[{_function_name(_inner(eqn))}]"
+    return f"{name_of(eqn)}[{_function_name(_inner(eqn))}]"
 
 
 def _cond(eqn: Any) -> str:
-    names = [_function_name(open_jaxpr(branch)) for branch in eqn.params["branches"]]
+    names = [_function_name(open_jaxpr(branch)) for branch in _jax.branches(eqn)]
     return f"cond[{'|'.join(reversed(names) if len(names) == 2 else names)}]"  # True comes last
 
 

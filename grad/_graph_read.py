@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jax.extend import core
 
-from grad._arrays import is_inexact
-from grad._dependence import carries_gradient, equation_flow, open_jaxpr
+from convgrad import _jax
+from convgrad._arrays import is_inexact
+from convgrad._jax import is_literal, name_of, open_jaxpr
+from grad._dependence import carries_gradient, equation_flow
 from grad._graph_calls import Call, calls
 from grad._graph_names import ELEMENTWISE, is_jax_call, jax_function_name, node_name, operands
 from grad._graph_node import CONSTANT, AccumulateGrad, Edge, Node
@@ -48,10 +49,10 @@ class _Reader:
         for eqn in jaxpr.eqns:
             self.makers.update((var, eqn) for var in eqn.outvars)
             for atom in eqn.invars:
-                if not isinstance(atom, core.Literal):
+                if not is_literal(atom):
                     self.users[atom].append(eqn)
         for atom in jaxpr.outvars:
-            if not isinstance(atom, core.Literal):
+            if not is_literal(atom):
                 self.users[atom].append(None)
 
     def read(self) -> list[Edge]:
@@ -84,7 +85,7 @@ class _Reader:
         self.edges.update((var, (node, k)) for k, var in enumerate(results))
 
     def edge(self, atom: Any) -> Edge:
-        if isinstance(atom, core.Literal) or not carries_gradient(atom):
+        if is_literal(atom) or not carries_gradient(atom):
             return CONSTANT
         return self.edges.get(atom, CONSTANT)
 
@@ -93,9 +94,9 @@ class _Reader:
         if self.is_transparent(eqn):
             return [self.edge(atom) for atom in eqn.invars]
         if is_jax_call(eqn) and jax_function_name(eqn) is None:
-            inner = open_jaxpr(eqn.params["jaxpr"])
+            inner = open_jaxpr(_jax.program(eqn))
             return _Reader(inner, [self.edge(atom) for atom in eqn.invars]).read()
-        found = self.mean(eqn) or self.select(eqn)
+        found = self.pattern(eqn)
         if found is not None:
             return [(found, 0)]
         flow = equation_flow(eqn)
@@ -111,20 +112,20 @@ class _Reader:
             tuple(
                 self.edge(eqn.invars[i]) if connected >> i & 1 else CONSTANT for i in operands(eqn)
             )
-            + _NO_BIAS.get(eqn.primitive.name, ()),
+            + _NO_BIAS.get(name_of(eqn), ()),
         )
         return [(node, k) if mask & tracked else CONSTANT for k, mask in enumerate(flow)]
 
     def is_transparent(self, eqn: Any) -> bool:
         """Whether an equation is JAX's bookkeeping, for which PyTorch has no operation."""
-        name, source, result = eqn.primitive.name, eqn.invars[0].aval, eqn.outvars[0].aval
+        name, source, result = name_of(eqn), eqn.invars[0].aval, eqn.outvars[0].aval
         if name in _COPIES:
             return True
         if name == "convert_element_type":
             return source.dtype == result.dtype
         if name == "broadcast_in_dim":
             maker = self.makers.get(eqn.invars[0])
-            keeps = maker is not None and maker.primitive.name.startswith("reduce_")
+            keeps = maker is not None and name_of(maker).startswith("reduce_")
             if keeps and source.size == result.size:
                 return True  # keepdims
             return self.is_implicit(eqn)
@@ -136,51 +137,57 @@ class _Reader:
         return bool(users) and all(
             user is not None
             and (
-                user.primitive.name in ELEMENTWISE
-                or (user.primitive.name == "broadcast_in_dim" and self.is_implicit(user))
+                name_of(user) in ELEMENTWISE
+                or (name_of(user) == "broadcast_in_dim" and self.is_implicit(user))
             )
             for user in users
         )
 
     def only_maker(self, atom: Any) -> Any:
         """Return the equation that made ``atom`` when nothing else uses it."""
-        if isinstance(atom, core.Literal) or len(self.users[atom]) != 1:
+        if is_literal(atom) or len(self.users[atom]) != 1:
             return None
         return self.makers.get(atom)
 
+    def pattern(self, eqn: Any) -> Node | None:
+        """Recognise what PyTorch has as one operation and JAX as several."""
+        try:
+            return self.mean(eqn) or self.select(eqn)
+        except _jax.Moved:
+            return None
+
     def mean(self, eqn: Any) -> Node | None:
         """Recognise a sum divided by the number of its terms."""
-        if eqn.primitive.name != "div" or not isinstance(eqn.invars[1], core.Literal):
+        if name_of(eqn) != "div" or not is_literal(eqn.invars[1]):
             return None
         maker, kept = self.only_maker(eqn.invars[0]), False
-        while maker is not None and maker.primitive.name == "broadcast_in_dim":
+        while maker is not None and name_of(maker) == "broadcast_in_dim":
             maker, kept = self.only_maker(maker.invars[0]), True
-        if maker is None or maker.primitive.name != "reduce_sum":
+        if maker is None or name_of(maker) != "reduce_sum":
             return None
-        (source,), axes = maker.invars, maker.params["axes"]
+        (source,), axes = maker.invars, _jax.reduced_axes(maker)
         count = int(np.prod([source.aval.shape[axis] for axis in axes], dtype=np.int64))
-        if np.asarray(eqn.invars[1].val) != count or eqn.outvars[0].aval.size * count != (
-            source.aval.size
-        ):
+        divisor, size = np.asarray(_jax.literal_value(eqn.invars[1])), eqn.outvars[0].aval.size
+        if divisor != count or size * count != source.aval.size:
             return None
         whole = len(axes) == source.aval.ndim and not kept
         return _node(f"MeanBackward{int(not whole)}", eqn, (self.edge(source),), op="mean")
 
     def select(self, eqn: Any) -> Node | None:
         """Recognise ``x[i]``: slices of length 1 whose dimensions are then dropped."""
-        if eqn.primitive.name != "squeeze":
+        if name_of(eqn) != "squeeze":
             return None
         maker = self.only_maker(eqn.invars[0])
-        if maker is None or maker.primitive.name not in _SLICES:
+        if maker is None or name_of(maker) not in _SLICES:
             return None
         source, part = maker.invars[0], maker.outvars[0].aval.shape
         narrowed = {d for d, n in enumerate(part) if n != source.aval.shape[d]}
-        if not narrowed or not narrowed <= set(eqn.params["dimensions"]):
+        if not narrowed or not narrowed <= set(_jax.dropped_dimensions(eqn)):
             return None
         edge = self.edge(source)
         shape = list(source.aval.shape)
         node = None
-        for gone, dimension in enumerate(sorted(eqn.params["dimensions"])):
+        for gone, dimension in enumerate(sorted(_jax.dropped_dimensions(eqn))):
             del shape[dimension - gone]
             node = Node(
                 "SelectBackward0", "select", tuple(shape), eqn.outvars[0].aval.dtype, (edge,)
@@ -191,6 +198,4 @@ class _Reader:
 
 def _node(name: str, eqn: Any, next_functions: tuple[Edge, ...], op: str | None = None) -> Node:
     avals = [var.aval for var in eqn.outvars if carries_gradient(var)] or [eqn.outvars[0].aval]
-    return Node(
-        name, op or eqn.primitive.name, tuple(avals[0].shape), avals[0].dtype, next_functions
-    )
+    return Node(name, op or name_of(eqn), tuple(avals[0].shape), avals[0].dtype, next_functions)

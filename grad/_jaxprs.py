@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend import core
-from jax.interpreters import partial_eval as pe
 
-from grad._dependence import open_jaxpr
+from convgrad import _jax
 
 Flags = tuple[bool, ...]
 
@@ -26,7 +24,7 @@ def trace(function: Callable[..., Any], avals: Sequence[Any]) -> tuple[Any, list
         return closed, []
 
     def opened(*args: Any) -> Any:
-        return jax.core.eval_jaxpr(open_jaxpr(closed), args[: len(consts)], *args[len(consts) :])
+        return _jax.evaluate(closed, args[: len(consts)], args[len(consts) :])
 
     opened.__name__ = getattr(function, "__name__", "function")
     return jax.make_jaxpr(opened)(*consts, *avals), consts
@@ -41,7 +39,7 @@ def close(function: Callable[..., Any], avals: Sequence[Any]) -> Any:
 
 def call(closed: Any, args: Sequence[Any]) -> list[Any]:
     """Evaluate a closed jaxpr."""
-    return list(core.jaxpr_as_fun(closed)(*args))
+    return list(_jax.as_function(closed)(*args))
 
 
 class Body(NamedTuple):
@@ -66,23 +64,12 @@ class Body(NamedTuple):
         return Body(run, run if self.safe is self.run else function(self.safe))
 
     def __repr__(self) -> str:
-        return f"Body({open_jaxpr(self.run).debug_info.func_name})"
+        return f"Body({_jax.function_name(_jax.open_jaxpr(self.run))})"
 
 
 def live_inputs(closed: Any) -> Flags:
     """Return which inputs the outputs of a jaxpr need at all."""
-    jaxpr = open_jaxpr(closed)
-    return tuple(pe.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1])
-
-
-def reach(closed: Any, flags: Sequence[bool]) -> Flags:
-    """Return which outputs may depend on a flagged input, through values of any dtype."""
-    jaxpr = open_jaxpr(closed)
-    reached = {var for var, flag in zip(jaxpr.invars, flags, strict=True) if flag}
-    for eqn in jaxpr.eqns:
-        if any(not isinstance(atom, core.Literal) and atom in reached for atom in eqn.invars):
-            reached.update(eqn.outvars)
-    return tuple(not isinstance(a, core.Literal) and a in reached for a in jaxpr.outvars)
+    return tuple(_jax.without_dead_code(closed)[1])
 
 
 def grow(flags: Flags, step: Callable[[Flags], Sequence[bool]]) -> Flags:
@@ -112,8 +99,3 @@ def split(values: Sequence[Any], *counts: int) -> list[list[Any]]:
         parts.append(list(values[start : start + count]))
         start += count
     return [*parts, list(values[start:])]
-
-
-def uses_axis(closed: Any, name: Any) -> bool:
-    """Whether a jaxpr has a collective operation over the named axis of a ``vmap``."""
-    return any(getattr(effect, "name", None) == name for effect in closed.effects)

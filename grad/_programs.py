@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from grad._arrays import is_array, is_complex, is_inexact
+from convgrad._arrays import is_array, is_complex, is_inexact
 
 
 def mean_of_squares(x: jax.Array) -> jax.Array:

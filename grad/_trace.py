@@ -10,17 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
-from grad._arrays import conj, is_array, is_complex, is_inexact
+from convgrad import _jax
+from convgrad._arrays import conj, is_array, is_complex, is_inexact
+from convgrad._errors import NEEDS_VALUES
 from grad._dependence import dependence, has_custom_vjp
-
-NEEDS_VALUES = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 
 
 def is_none(x: Any) -> bool:
@@ -187,7 +181,7 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
         traced.__dict__["_pullback"] = (outputs, pull)  # already there: evaluate once
         return traced
     return Trace(
-        list(closed.out_avals), structures[-1], core.jaxpr_as_fun(closed), inputs.leaves, closed
+        list(closed.out_avals), structures[-1], _jax.as_function(closed), inputs.leaves, closed
     )
 
 

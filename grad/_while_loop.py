@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from grad._arrays import is_array
+from convgrad._arrays import is_array
 from grad._jaxprs import Body, trace
 from grad._while_plan import make_plan
 from grad._while_primitive import Loop, bind

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from convgrad import _jax
 from grad._counted_loop import counted_loop
 from grad._counted_rules import keeping
 from grad._jaxprs import Body, Flags, call, close, merge, pick, split
@@ -106,8 +107,8 @@ def _segment(body: Body, flags: tuple[Flags, Flags], sizes: tuple[int, ...]) -> 
     """
     n_consts = len(flags[0])
     consts, state = split(body.safe.in_avals, n_consts)
-    dconsts = [a.to_tangent_aval() for a in pick(consts, flags[0])]
-    dstate = [a.to_tangent_aval() for a in pick(state, flags[1])]
+    dconsts = [_jax.tangent_aval(a) for a in pick(consts, flags[0])]
+    dstate = [_jax.tangent_aval(a) for a in pick(state, flags[1])]
     avals = [*consts, *dconsts, *dstate, *state, jax.typeof(jnp.int32(0))]
 
     def parts(args: Sequence[Any]) -> list[list[Any]]:

@@ -10,18 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend import core
-from jax.interpreters import ad, batching, mlir
 
+from convgrad import _jax
+from convgrad._jax import Axis, reach, uses_axis, zero_tangent
 from grad._batches import borrow, broadcast, choose, map_avals, map_body, to_front
 from grad._counted_loop import stack_of_zeros
-from grad._counted_rules import is_nonzero, real, zero_tangent
+from grad._counted_rules import is_nonzero, real
 from grad._dependence import dependence
-from grad._jaxprs import Body, Flags, call, close, grow, merge, pick, reach, split, uses_axis
+from grad._jaxprs import Body, Flags, call, close, grow, merge, pick, split
 from grad._while_plan import Plan, tangent
-
-while_loop_p = core.Primitive("while_loop")
-while_loop_p.multiple_results = True
 
 
 class Loop(NamedTuple):
@@ -167,7 +164,6 @@ def _compiled(**params: Any) -> Any:
     return jax.jit(functools.partial(_run, **params))
 
 
-@while_loop_p.def_impl
 def _evaluate(*operands: Any, **params: Any) -> list[Any]:
     results, failed = _compiled(**params)(*operands)
     if failed is not None and bool(failed):
@@ -175,17 +171,18 @@ def _evaluate(*operands: Any, **params: Any) -> list[Any]:
     return results
 
 
-@while_loop_p.def_effectful_abstract_eval
-def _outputs(*_: Any, **params: Any) -> tuple[list[Any], Any]:
+def _outputs(*_: Any, **params: Any) -> tuple[list[Any], list[Any]]:
     loop = Loop(**params)
     outs = list(loop.body.run.out_avals)
     if loop.keep:
-        kept = [core.unmapped_aval(loop.plan.slots, 0, aval) for aval in outs]
+        kept = [_jax.stacked(loop.plan.slots, aval) for aval in outs]
         outs = [*outs, *[jax.typeof(np.int32(0))] * 2, *kept]
-    return outs, loop.body.run.effects | loop.cond_jaxpr.effects
+    return outs, [loop.body.run, loop.cond_jaxpr]
 
 
-mlir.register_lowering(while_loop_p, mlir.lower_fun(_guarded, multiple_results=True))
+while_loop_p = _jax.new_operation(
+    "while_loop", evaluate=_evaluate, lower=_guarded, outputs=_outputs
+)
 
 
 # Both modes of differentiation: the loop keeps some states, and the tangents are a linear function
@@ -219,7 +216,7 @@ def _jvp(
         kept,
         body_consts,
         real(dconsts),
-        [ad.instantiate_zeros(d) for d in pick(dstate, state_nz)],
+        [_jax.instantiated(d) for d in pick(dstate, state_nz)],
         (const_nz, state_nz),
     )
     still = [not flag for flag in state_nz]
@@ -228,9 +225,6 @@ def _jvp(
         return last, dlast
     dkept = merge(state_nz, dkept, pick([zero_tangent(x) for x in kept], still))
     return outs, [*dlast, zero_tangent(steps), zero_tangent(distance), *dkept]
-
-
-ad.primitive_jvps[while_loop_p] = _jvp
 
 
 # Batching. The loop runs until every example is done; one that is done keeps its state. Its own
@@ -245,7 +239,7 @@ class _Batched(NamedTuple):
 
 
 @functools.lru_cache(maxsize=512)
-def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Any) -> _Batched:
+def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Axis) -> _Batched:
     cond, body = loop.cond_jaxpr, loop.body.run
     state_b = grow(init_b, lambda flags: reach(body, (*body_b, *flags)))
     named = uses_axis(body, axis.name) or uses_axis(cond, axis.name)
@@ -289,7 +283,7 @@ def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Any)
 
 
 def _batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any
+    axis: Axis, args: Sequence[Any], dims: Sequence[Any], **params: Any
 ) -> tuple[list[Any], list[Any]]:
     loop = Loop(**params)
     flags = [tuple(dim is not None for dim in part) for part in loop.parts(dims)]
@@ -321,4 +315,4 @@ def _batch(
     )
 
 
-batching.fancy_primitive_batchers[while_loop_p] = _batch
+_jax.define_rules(while_loop_p, jvp=_jvp, batch=_batch)
