@@ -25,6 +25,7 @@ CONVOLUTIONS = "convolutions"
 OPERATIONS = "operations"
 PROGRAMS = "programs"
 GRAPHS = "graphs"
+MAPS = "maps"
 WAYS = "ways"
 _CONSEQUENCES = {
     CONVOLUTIONS: "convolutions take JAX's own lowering, which is slower on CPU. Results are the "
@@ -34,6 +35,7 @@ _CONSEQUENCES = {
     PROGRAMS: "grad takes the results of such an operation to depend on all that goes into it, and "
     "grad.graph shows it by JAX's name",
     GRAPHS: "grad.graph shows what a call was traced into, by JAX's names",
+    MAPS: "a custom_vjp.Function may be refused under jax.shard_map",
     WAYS: "another way is taken. Results are the same",
 }
 _losses: dict[str, dict[str, str]] = {}
@@ -350,7 +352,7 @@ def varying(aval: Any) -> frozenset[Any]:
     axes = getattr(manual, "varying", None) or getattr(aval, "vma", None)
     if axes is None and not hasattr(manual, "varying") and not hasattr(aval, "vma"):
         error = AttributeError(f"{type(aval).__name__} has no manual_axis_type.varying")
-        lost("the axes that an array varies over under shard_map", error, OPERATIONS)
+        lost("the axes that an array varies over", error, MAPS)
     return frozenset(axes or ())
 
 
@@ -461,7 +463,10 @@ def evaluate(closed: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[An
     evaluated = _part(public_core, "eval_jaxpr", "the evaluation of programs")
     if evaluated is not None:
         return list(evaluated(open_jaxpr(closed), consts, *args))
-    return list(core.jaxpr_as_fun(closed.replace(consts=list(consts)))(*args))
+    make = _part(core, "jaxpr_as_fun", "the calling of programs")
+    if make is None:
+        raise ImportError(f"jax {jax.__version__} has moved all that evaluates programs")
+    return list(make(closed.replace(consts=list(consts)))(*args))
 
 
 def uses_axis(closed: Any, name: Any) -> bool:
@@ -524,14 +529,15 @@ def parameter(equation: Any, *names: str) -> Any:
     """
     try:
         found = equation.params
-        for name in names:
-            if name in found:
-                return found[name]
-        raise KeyError(names[0])
-    except (AttributeError, KeyError, TypeError) as error:
-        what = f"the parameter {names[0]} of {name_of(equation)}"
-        lost(what, error, PROGRAMS)
-        raise Moved(what) from error
+    except AttributeError as error:
+        lost("the parameters of equations", error, PROGRAMS)
+        raise Moved from error
+    for name in names:
+        if name in found:
+            return found[name]
+    missing = KeyError(names[0])
+    lost(f"the parameter {names[0]} of {name_of(equation)}", missing, PROGRAMS)
+    raise Moved from missing
 
 
 def program(equation: Any) -> Any:
@@ -689,13 +695,13 @@ class Axis(NamedTuple):
 class Unavailable:
     """What stands for an operation that cannot be made."""
 
-    def __init__(self, name: str, error: Exception) -> None:
-        self.name, self.error = name, error
+    def __init__(self, user: str, error: Exception) -> None:
+        self.user, self.error = user, error
 
     def bind(self, *_: Any, **__: Any) -> Any:
         """Say why it cannot be."""
         raise ImportError(
-            f"jax {jax.__version__} has moved what {self.name} is made of "
+            f"jax {jax.__version__} has moved what {self.user} needs "
             f"({type(self.error).__name__}: {self.error})"
         ) from self.error
 
@@ -703,7 +709,7 @@ class Unavailable:
 Rule = Callable[..., Any]
 
 
-def new_operation(name: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> Any:
+def new_operation(name: str, user: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> Any:
     """Make an operation with several results; its `bind` runs it, or records it where JAX traces.
 
     Where JAX has moved what it takes, or what its rules take, `bind` raises an ImportError.
@@ -712,6 +718,7 @@ def new_operation(name: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> A
 
     Args:
       name: what programs show.
+      user: what it is for, which the error names.
       evaluate: from arrays to arrays.
       lower: the same function, to be compiled.
       outputs: from types to the types of the results, and the jaxprs inside, for their effects.
@@ -731,11 +738,13 @@ def new_operation(name: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> A
         mlir.register_lowering(primitive, mlir.lower_fun(lower, multiple_results=True))
     except (AttributeError, TypeError) as error:
         lost("what operations are made of", error, OPERATIONS)
-        return Unavailable(name, error)
+        return Unavailable(user, error)
     return primitive
 
 
-def define_rules(operation: Any, *, jvp: Rule, batch: Rule, transpose: Rule | None = None) -> None:
+def define_rules(
+    operation: Any, user: str, *, jvp: Rule, batch: Rule, transpose: Rule | None = None
+) -> None:
     """Say how an operation is differentiated and mapped.
 
     Leans on `jax.interpreters.ad.primitive_jvps` and `primitive_transposes`, on
@@ -744,6 +753,7 @@ def define_rules(operation: Any, *, jvp: Rule, batch: Rule, transpose: Rule | No
 
     Args:
       operation: what `new_operation` returned.
+      user: as there.
       jvp: (primals, tangents, parameters) -> results and their tangents.
       batch: (axis, arrays, their batch dimensions, parameters) -> results and their dimensions.
       transpose: (cotangents, operands, parameters) -> cotangents of the operands.
@@ -756,7 +766,7 @@ def define_rules(operation: Any, *, jvp: Rule, batch: Rule, transpose: Rule | No
             read = Axis(axis.size, axis.name, axis.spmd_name, axis.explicit_mesh_axis)
         except AttributeError as error:
             lost("what is told of a mapped axis", error, OPERATIONS)
-            Unavailable(operation.name, error).bind()
+            Unavailable(user, error).bind()
         return batch(read, args, dims, **params)
 
     ad.primitive_jvps[operation] = jvp
@@ -781,11 +791,7 @@ def tangent_aval(aval: Any) -> Any:
 
     Leans on `ShapedArray.to_tangent_aval`.
     """
-    try:
-        return aval.to_tangent_aval()
-    except AttributeError as error:
-        lost("the types of tangents", error, OPERATIONS)
-        raise ImportError(f"jax {jax.__version__} has moved the types of tangents") from error
+    return _of_type(aval, "to_tangent_aval")
 
 
 def strict_tangent_aval(value: Any) -> Any:
@@ -793,12 +799,18 @@ def strict_tangent_aval(value: Any) -> Any:
 
     Leans on `ShapedArray.strip_weak_type`.
     """
-    aval = tangent_aval(jax.typeof(value))
+    return _of_type(tangent_aval(jax.typeof(value)), "strip_weak_type")
+
+
+def _of_type(aval: Any, method: str) -> Any:
     try:
-        return aval.strip_weak_type()
+        found = getattr(aval, method)
     except AttributeError as error:
         lost("the types of tangents", error, OPERATIONS)
-        raise ImportError(f"jax {jax.__version__} has moved the types of tangents") from error
+        raise ImportError(
+            f"jax {jax.__version__} has moved the types of tangents ({error})"
+        ) from error
+    return found()
 
 
 def zeros(aval: Any) -> Any:

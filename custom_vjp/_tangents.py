@@ -26,6 +26,8 @@ from ._manual import vary
 
 Arrays = Sequence[Any]
 
+USER = "the derivative of a custom_vjp.Function"
+
 
 @dataclasses.dataclass(eq=False, frozen=True, repr=False)
 class TangentMap:
@@ -63,7 +65,7 @@ def _types(*_: Any, of: TangentMap, **__: Any) -> tuple[list[Any], list[Any]]:
 
 
 tangent_map_p = _jax.new_operation(
-    "custom_function_tangents", evaluate=_evaluate, lower=_evaluate, outputs=_types
+    "custom_function_tangents", USER, evaluate=_evaluate, lower=_evaluate, outputs=_types
 )
 
 
@@ -127,7 +129,7 @@ def _batch(axis: Axis, args: Arrays, dims: Arrays, *, of: TangentMap, residuals:
     return out, [0] * len(out)
 
 
-_jax.define_rules(tangent_map_p, jvp=_jvp, batch=_batch, transpose=_transpose)
+_jax.define_rules(tangent_map_p, USER, jvp=_jvp, batch=_batch, transpose=_transpose)
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:

@@ -103,5 +103,5 @@ def _outputs(*_: Any, body: Body, shape: Shape) -> tuple[list[Any], list[Any]]:
 
 
 counted_loop_p = _jax.new_operation(
-    "counted_loop", evaluate=_evaluate, lower=_run, outputs=_outputs
+    "counted_loop", "grad.while_loop", evaluate=_evaluate, lower=_run, outputs=_outputs
 )

@@ -291,4 +291,4 @@ def _batch(
     ]
 
 
-_jax.define_rules(counted_loop_p, jvp=_jvp, batch=_batch, transpose=_transpose)
+_jax.define_rules(counted_loop_p, "grad.while_loop", jvp=_jvp, batch=_batch, transpose=_transpose)

@@ -181,7 +181,7 @@ def _outputs(*_: Any, **params: Any) -> tuple[list[Any], list[Any]]:
 
 
 while_loop_p = _jax.new_operation(
-    "while_loop", evaluate=_evaluate, lower=_guarded, outputs=_outputs
+    "while_loop", "grad.while_loop", evaluate=_evaluate, lower=_guarded, outputs=_outputs
 )
 
 
@@ -315,4 +315,4 @@ def _batch(
     )
 
 
-_jax.define_rules(while_loop_p, jvp=_jvp, batch=_batch)
+_jax.define_rules(while_loop_p, "grad.while_loop", jvp=_jvp, batch=_batch)
