@@ -14,7 +14,8 @@ PARALLEL = -n $(JOBS) --dist worksteal
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 
-.PHONY: lecture notebooks test test-long test-rule-off bench bench-quick bench-networks lint format clean
+.PHONY: lecture notebooks test test-long test-rule-off bench bench-quick bench-more-layers \
+  bench-networks lint format clean
 
 lecture: $(VENV)/.lecture
 	@$(BIN)/python -m compare $(ARGS)
@@ -48,8 +49,12 @@ bench-quick: $(VENV)/.test
 	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks --quick $(ARGS)
 
 # Layers of more networks, to find what is slower than raw lax.
+bench-more-layers: $(VENV)/.test
+	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks --more-layers $(ARGS)
+
+# Whole networks, forward and a training step, against PyTorch in both of its layouts.
 bench-networks: $(VENV)/.test
-	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks --networks $(ARGS)
+	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks.networks $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

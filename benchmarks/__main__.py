@@ -2,20 +2,15 @@
 
 import argparse
 import json
-import os
-import platform
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
-import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ._layers import LAYERS, NETWORKS, QUICK, load, pick
+from ._layers import LAYERS, MORE, QUICK, load, pick
 from ._loops import loop_races
 from ._measure import measure
 from ._plot import plot
@@ -23,34 +18,7 @@ from ._programs import races
 from ._report import race_targets, show, show_races, show_targets, targets
 from ._sides import NAMES
 from ._threads import can_pin, teams
-
-
-def versions() -> dict[str, str]:
-    """Say what the figures were measured on."""
-    packages = ("jax", "jaxlib", "flax", "equinox", "torch", "numpy")
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "torch threads": str(torch.get_num_threads()),
-        "threads pinned": "yes" if can_pin() else "no",
-        "allocator": os.environ.get("GLIBC_TUNABLES") or "the system's",
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }
-
-
-def _processor() -> str:
-    """Name the processor and its widest vector instructions."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    fields = {key.strip(): value.strip() for key, value in fields.items()}
-    flags = fields.get("flags", "").split()
-    widest = next((f for f in ("avx512f", "avx2", "avx") if f in flags), platform.machine())
-    return f"{fields.get('model name', platform.machine())} ({widest})"
+from ._versions import versions
 
 
 def main() -> int:
@@ -58,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="seven layers, PyTorch, lax and ours")
     parser.add_argument(
-        "--networks", action="store_true", help="layers of more networks, PyTorch, lax and ours"
+        "--more-layers", action="store_true", help="layers of more networks, PyTorch, lax and ours"
     )
     parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
     parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
@@ -70,15 +38,15 @@ def main() -> int:
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
     if can_pin():
         teams()
-    layers = load(NETWORKS if options.networks else LAYERS)
+    layers = load(MORE if options.more_layers else LAYERS)
     names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
-    if options.quick and options.networks:
-        parser.error("--quick and --networks: seven layers of one list, or all of the other")
+    if options.quick and options.more_layers:
+        parser.error("--quick and --more-layers: seven layers of one list, or all of the other")
     try:
         chosen = pick(layers, names)
     except ValueError as error:
         parser.error(f"--layers: {error}")
-    few = options.quick or options.networks
+    few = options.quick or options.more_layers
     sides = tuple(s for s in options.sides if not few or s in ("torch", "lax", "ours"))
     rounds, seconds = (7, 3.0) if options.quick else (options.rounds, options.seconds)
     records = []

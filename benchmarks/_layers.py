@@ -1,6 +1,6 @@
 """The layers that are timed: shapes of well-known networks, with the reason each is here.
 
-`layers.json` has one for each kind of layer; `networks.json` many more, to find what was missed.
+`layers.json` has one for each kind of layer; `more_layers.json` many more, to find what was missed.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-LAYERS, NETWORKS = (Path(__file__).with_name(f"{name}.json") for name in ("layers", "networks"))
+LAYERS, MORE = (Path(__file__).with_name(f"{name}.json") for name in ("layers", "more_layers"))
 QUICK = (
     "resnet50-3x3",
     "resnet50-1x1",

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ._gpu_sides import compiled, draw, raw_last, torch_calls
-from ._layers import LAYERS, NETWORKS, Layer, load, pick
+from ._layers import LAYERS, MORE, Layer, load, pick
 from ._measure import Record
 from ._report import geometric_mean, ratios, show
 from ._sides import ours, raw
@@ -174,7 +174,9 @@ def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument(
-        "--networks", action="store_true", help="layers of more networks, not those of layers.json"
+        "--more-layers",
+        action="store_true",
+        help="layers of more networks, not those of layers.json",
     )
     parser.add_argument("--dtype", choices=WRONG, default="float32")
     parser.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
@@ -195,7 +197,7 @@ def main() -> int:
     if jax.default_backend() != "gpu" or not torch.cuda.is_available():
         parser.error(f"this times GPUs, JAX is on {jax.default_backend()}")
     torch.backends.cudnn.benchmark = True
-    layers = load(NETWORKS if options.networks else LAYERS)
+    layers = load(MORE if options.more_layers else LAYERS)
     if options.layers:
         try:
             layers = pick(layers, options.layers)
