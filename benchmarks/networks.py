@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--dtype", choices=WRONG, default="float32")
     parser.add_argument("--rounds", type=int, default=15, help="times each side is called (15)")
     parser.add_argument(
-        "--seconds", type=float, default=15.0, help="limit a network and mode, all sides (15)"
+        "--seconds", type=float, default=10.0, help="limit a network and mode, all sides (10)"
     )
     parser.add_argument("--name", help=f"write results/networks-NAME.json, in {RESULTS}")
     options = parser.parse_args()
