@@ -89,9 +89,9 @@ def conv1d(
 
     It is a sum of products for each window: whole numbers come out whole, and a NaN stays in its
     windows. Very long kernels are the exception, at stride and dilation 1, where sums take more
-    than ten times as long: on CPU from 2048 elements on (gradients of depthwise weights from 512, of
-    dense ones from 1024), on NVIDIA GPUs from 128 depthwise and 1024 dense. They are computed by
-    Fourier's spectra, unless precision is HIGHEST.
+    than ten times as long: on CPU from 2048 elements on (gradients of depthwise weights from 512,
+    of dense ones from 1024), on NVIDIA GPUs from 128 depthwise and 1024 dense. They are computed
+    by Fourier's spectra, unless precision is HIGHEST.
 
     Args:
       input: the signals, (N, C, L), or one, (C, L). A float or complex
