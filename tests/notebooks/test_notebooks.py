@@ -70,7 +70,7 @@ def test_what_is_committed_has_the_cells_of_its_source(path: Path, language: str
 
 
 @every_source
-@pytest.mark.parametrize("language", LANGUAGES.keys() - {"en"})
+@pytest.mark.parametrize("language", ["es", "pt"])
 def test_what_is_committed_shows_the_numbers_of_the_english_one(path: Path, language: str) -> None:
     assert apart(read(path, "en"), read(path, language), words=False) == []
 
