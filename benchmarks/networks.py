@@ -87,7 +87,8 @@ def show(records: list[Timed], console: Console) -> None:
         rows = [r for r in records if r.mode == mode]
         if not rows:
             continue
-        sides = list(dict.fromkeys(side for r in rows for side in r.milliseconds))
+        held = {side for r in rows for side in r.milliseconds}
+        sides = [side for side in (*SIDES, "torch_compile", "stock") if side in held]
         table = Table(title=f"{TITLES[mode]}: ms; PyTorch's time over ours", pad_edge=False)
         table.add_column("network")
         for side in sides:
