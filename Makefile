@@ -9,7 +9,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
-PARALLEL = -n $(JOBS) --dist worksteal
+# Tests that take half a minute and more are listed at the end.
+PARALLEL = -n $(JOBS) --dist worksteal --durations=20 --durations-min=30
 # Compile without optimisation: what the sweeps compile is run once (tests/support/compiling.py).
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
