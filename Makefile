@@ -15,7 +15,7 @@ PARALLEL = -n $(JOBS) --dist worksteal --durations=20 --durations-min=30
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 
-.PHONY: lecture notebooks test test-long test-rule-off bench bench-quick bench-more-layers \
+.PHONY: lecture notebooks test test-long test-rule-off test-onednn-off bench bench-quick bench-more-layers \
   bench-networks lint format clean
 
 lecture: $(VENV)/.lecture
@@ -30,7 +30,7 @@ test: lint
 	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
-test-long: lint test-rule-off
+test-long: lint test-rule-off test-onednn-off
 	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m long tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long" tests
 
@@ -38,6 +38,10 @@ test-long: lint test-rule-off
 test-rule-off: $(VENV)/.test
 	CONVGRAD_RULE=off $(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long" \
 	  tests/conv --ignore tests/conv/lowering
+
+# The lowering as on a platform whose jaxlib has no oneDNN.
+test-onednn-off: $(VENV)/.test
+	CONVGRAD_ONEDNN=off $(BIN)/python -m pytest $(PARALLEL) -m "not long" tests/conv/lowering
 
 # All sides alike keep the memory that they free. By default glibc gives large blocks back, and takes
 # them anew as fresh pages, 0.3 ms a MB: which side it does so for is chance, and doubles some times.

@@ -47,6 +47,7 @@ class Problem:
     precision: Any = None  # as lax takes it
     cores: int = 1  # that this process may use, where it is the one that computes
     limits: Any = None  # the platform's thresholds
+    onednn: bool = False  # whether the library that executes it has oneDNN's calls
 
     @property
     def dims(self) -> int:
@@ -222,7 +223,9 @@ def _used(
     )
 
 
-def plan(lhs: Any, rhs: Any, given: Convolution, limits: Any = None, cores: int = 1) -> Plan | None:
+def plan(
+    lhs: Any, rhs: Any, given: Convolution, limits: Any = None, cores: int = 1, onednn: bool = False
+) -> Plan | None:
     """Bring the primitive's operands (anything with shape and dtype) to canonical form.
 
     Returns None for what no method here is for: no spatial dimension or more than three, empty
@@ -252,6 +255,7 @@ def plan(lhs: Any, rhs: Any, given: Convolution, limits: Any = None, cores: int 
         "precision": given.precision,
         "limits": limits,
         "cores": cores,
+        "onednn": onednn,
     }
     whole = tuple(range(2, dims + 2))
     # Of two ways to see a dense convolution, the one that unrolls fewer positions.

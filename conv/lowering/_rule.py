@@ -19,6 +19,7 @@ from ._mark import accelerate
 from ._method import STOCK, Choice, Method, Platform
 from ._problem import Plan, permute, plan
 from ._stock import misread, without_misreading
+from .methods import onednn
 
 COMPLEX = Method("complex", {})  # three real convolutions, each by its own method
 
@@ -51,6 +52,7 @@ def decide(
     *,
     mark: str | None = "on",
     devices: int | None = 1,
+    export: bool = False,
 ) -> Decision:
     """Decide how a convolution is computed: all that the rule does, and that `routes` tells.
 
@@ -60,6 +62,7 @@ def decide(
       params: the primitive's parameters.
       mark: of the equation.
       devices: over how many the compiler may spread it; None where nobody knows.
+      export: whether the program is for other machines, of which nobody knows what they have.
     """
     if mark != "on":
         return _stock("traced outside of accelerate()")
@@ -78,7 +81,8 @@ def decide(
     results = (dtype, _wide(dtype)) if platform.widens else (dtype,)
     if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
         return _stock(f"dtype {dtype} has no method")
-    found = plan(lhs, rhs, given, platform.limits, cores())
+    library = platform.name == "cpu" and devices == 1 and not export and onednn.available()
+    found = plan(lhs, rhs, given, platform.limits, cores(), library)
     if found is None:
         return _stock("no method for such dimensions or groups")
     if devices == 1:
@@ -135,7 +139,13 @@ def _body(platform: Platform, ctx: Any, params: dict[str, Any]) -> Any:
         return None
     left, right = ctx.avals_in
     decision = decide(
-        platform, left, right, params, mark=mark, devices=_jax.devices_of_lowering(ctx)
+        platform,
+        left,
+        right,
+        params,
+        mark=mark,
+        devices=_jax.devices_of_lowering(ctx),
+        export=_jax.for_export(ctx),
     )
     if decision.choice.method is COMPLEX:
         return partial(_complex, params)

@@ -23,6 +23,7 @@ from .methods.grouped import (
     GROUP_BY_GROUP,
     PRODUCT_A_GROUP,
 )
+from .methods.onednn import ONEDNN
 from .methods.pointwise import PATCHIFY, POINTWISE
 from .methods.taps import TAP_BY_TAP
 from .methods.transposed import PHASES, PHASES_AS_ONE, PHASES_BY_GROUPS, PRODUCT
@@ -77,6 +78,13 @@ class Limits:
     long_kernel: int = 32
     # From so many channels a group, XLA's own grouped convolution is ahead for long kernels.
     stock_channels: int = 32
+    # oneDNN, depthwise: ahead of sums over so few positions (49: 1.2 to 1.5 times; 196: 0.7 to
+    # 0.9), and for so many elements (25 at a stride: 2.2 to 2.4 times; 49: 0.8 to 1.0 alone, and
+    # ahead in ConvNeXt, where sums are computed again in what follows; 9: 0.4 to 0.9). Along a line
+    # it has no kernel of its own (15 to 31 elements take 5 to 10 times as long as sums).
+    onednn_positions: int = 49
+    onednn_taps: int = 25
+    onednn_line: int = 7
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -218,6 +226,21 @@ def _of_samples(p: Problem) -> bool:
     return p.role != "weight" and p.groups > 1 and large and matrix and several
 
 
+def _long_depthwise(p: Problem) -> bool:
+    """Whether a depthwise kernel along a line has so many elements that oneDNN has no kernel."""
+    return p.dims == 1 and p.groups > 1 and p.taps > p.limits.onednn_line
+
+
+def _once(p: Problem) -> bool:
+    """Whether a depthwise layer has few positions, or a large kernel.
+
+    XLA computes a sum of shifted products again in each operation that follows (a norm's mean, its
+    variance, what it scales): with a large kernel that costs a network more than the layer gains.
+    """
+    few, large = p.length <= p.limits.onednn_positions, p.taps >= p.limits.onednn_taps
+    return p.per_group == (1, 1) and p.dims == 2 and (few or large)
+
+
 def _products(p: Problem) -> int:
     """Return how many products a dense convolution adds up."""
     return p.batch * p.length * p.taps * p.in_channels * p.out_channels
@@ -243,14 +266,21 @@ def _operations(p: Problem) -> int:
 def _forward(p: Problem) -> Choice:
     per_group, _ = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
+    library = ONEDNN.serves(p)
+    if library and p.channels_last and not _long_depthwise(p):
+        return Choice(ONEDNN, "channels last: oneDNN takes them as they come")
     if p.channels_last and p.groups == 1 and p.has_kernel:
         strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride
         large = p.taps == 1 and p.length >= p.limits.last_pointwise_length
         if strided or large or (p.taps == 1 and not p.unit_stride):
             return Choice(STOCK, "channels last: XLA's own kernel takes them as they come")
     if p.taps == 1 and p.unpadded:
+        if library and p.groups == 1 and not p.unit_stride:
+            return Choice(ONEDNN, "one element at a stride: oneDNN, of the elements that it meets")
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:
+        if library and _once(p):
+            return Choice(ONEDNN, "depthwise, over few positions or a large kernel: oneDNN's")
         if per_group == 1:
             if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise:
                 return Choice(SPECTRA, "a long kernel is a product of spectra")
@@ -262,6 +292,8 @@ def _forward(p: Problem) -> Choice:
         if per_group * p.taps <= p.limits.elementwise_products and p.unit_stride:
             return Choice(ELEMENTWISE, "a few channels a group: shifted products in one loop")
         if p.dims == 1 and p.taps > p.limits.long_kernel:
+            if library and per_group >= p.limits.stock_channels:
+                return Choice(ONEDNN, "long kernels over many channels a group: oneDNN's")
             if p.unit_stride and p.unit_dilation and per_group >= p.limits.stock_channels:
                 return Choice(STOCK, "long kernels over many channels a group: XLA's own is ahead")
             return Choice(GROUP_BY_GROUP, "long kernels: columns, one group after the other")
@@ -269,11 +301,15 @@ def _forward(p: Problem) -> Choice:
             return Choice(PRODUCT_A_GROUP, "groups: a product of columns for each, in a loop")
         if BY_GROUPS.serves(p):
             return Choice(BY_GROUPS, "columns with the batch innermost, some groups at a time")
+        if library:
+            return Choice(ONEDNN, "large groups: oneDNN's")
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
         return Choice(PATCHIFY, "windows that tile the input are channels")
     if p.dims == 1 and spectral and p.taps >= p.limits.spectra_dense:
         return Choice(SPECTRA, "a long kernel is a product of spectra")
+    if library and (p.dims > 1 or p.in_channels > 1):
+        return Choice(ONEDNN, "dense: oneDNN's")
     if _apart(p):
         return Choice(TAP_BY_TAP, "most taps meet padding: a product for each, where it does not")
     if p.dims == 3:
@@ -322,6 +358,8 @@ def _transposed(p: Problem) -> Choice:
             return Choice(ELEMENTWISE_PHASES, "a few channels a group: shifted products by phase")
         if PHASES_BY_GROUPS.serves(p):
             return Choice(PHASES_BY_GROUPS, "all phases at once, by columns, some groups at a time")
+        if ONEDNN.serves(p):
+            return Choice(ONEDNN, "a convolution of oneDNN's for each phase")
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     small = p.taps >= math.prod(p.spread) and p.out_channels * p.taps <= 3 * p.in_channels
     line = p.dims == 1 and p.spread[0] < p.kernel[0] < 2 * p.spread[0]
@@ -329,6 +367,8 @@ def _transposed(p: Problem) -> Choice:
         return Choice(PRODUCT, "windows that do not overlap: one matrix product")
     if small or line:
         return Choice(PRODUCT, "few outputs an input: one matrix product, then sums")
+    if ONEDNN.serves(p) and not (p.dims == 1 and p.unit_dilation and p.whole_strides):
+        return Choice(ONEDNN, "a convolution of oneDNN's for each phase")
     if p.unit_dilation and p.whole_strides:
         return Choice(PHASES_AS_ONE, "whole strides: all phases in one dense convolution")
     return Choice(PHASES, "a small dense convolution for each phase")

@@ -27,7 +27,7 @@ def run(module: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+@pytest.mark.parametrize("platform", ["cpu", pytest.param("cuda", marks=pytest.mark.long)])
 def test_no_sharding_is_undone(platform: str) -> None:
     rows = run("tests.support.devices", platform)
     assert len(rows) == 11 * 3 * 3

@@ -56,7 +56,7 @@ with warnings.catch_warnings(record=True) as caught:
 
     AFTER
 
-    x, w = np.arange(288, dtype="float32").reshape(2, 4, 6, 6), np.ones((4, 1, 3, 3), "float32")
+    x, w = np.arange(512, dtype="float32").reshape(2, 4, 8, 8), np.ones((4, 1, 3, 3), "float32")
 
     def gradients(x, w):
         y, pull = jax.vjp(lambda x, w: conv.conv2d(x, w, padding=1, groups=4), x, w)

@@ -1,0 +1,167 @@
+"""oneDNN's convolutions, which jaxlib's x86-64 builds carry.
+
+XLA does not use them by default, but a program may name them: a custom call, configured by a text
+in JSON, that XLA's CPU runtime executes on its own threads. It is a name without a promise:
+`available` says whether the library at hand has it, and `takes` what it may be asked for. What
+oneDNN does not take ends the process.
+"""
+
+import functools
+import json
+import mmap
+import os
+import platform
+from dataclasses import replace
+from importlib import util
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from .._layout import (
+    at_tap,
+    channels_first,
+    channels_last,
+    crop_space,
+    cropped_away,
+    interleave,
+    trim,
+)
+from .._method import Method
+from .._problem import Problem
+from .direct import kernel_last
+from .transposed import phase_taps
+
+NAME = "__onednn$convolution"
+SWITCH = "CONVGRAD_ONEDNN"  # the environment's variable that switches it off
+
+
+@functools.cache
+def available() -> bool:
+    """Whether this jaxlib executes the calls, and nobody has switched them off.
+
+    Read off the library: the names of the calls, and a word of oneDNN itself, which builds without
+    it do not hold.
+    """
+    if os.environ.get(SWITCH) == "off" or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    found = util.find_spec("jaxlib")
+    folder = Path(found.origin).parent if found is not None and found.origin else None
+    if folder is None or os.name != "posix":
+        return False
+    names = [NAME.encode(), b"ONEDNN_VERBOSE"]
+    for path in [*folder.glob("libjax_common*"), *folder.glob("xla_extension*")]:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            if all(text.find(name) >= 0 for name in names):
+                return True
+    return False
+
+
+def takes(p: Problem) -> bool:
+    """Whether oneDNN may be asked for a plain convolution. (What is cropped is cropped before.)"""
+    return (
+        p.onednn
+        and p.dtype in ("float32",)
+        and not p.spreads
+        and min(*p.out, *p.space, p.batch, *p.per_group) > 0
+    )
+
+
+def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve (N, C, *space) with (O, C / groups, *kernel) to (N, O, *out).
+
+    Arrays that come with their channels last are handed over so, and the transposes that brought
+    them to this form cancel.
+    """
+    assert all(min(pair) >= 0 for pair in p.padding), "oneDNN ends the process on negative padding"
+    n = p.dims
+    if p.channels_last:
+        x, w = channels_last(x), kernel_last(w)
+        data = {"batch_dim": 0, "feature_dim": n + 1, "spatial_dims": list(range(1, n + 1))}
+        kernel = {"input_feature_dim": n, "output_feature_dim": n + 1}
+        kernel_dims, shape = list(range(n)), (p.batch, *p.out, p.out_channels)
+    else:
+        data = {"batch_dim": 0, "feature_dim": 1, "spatial_dims": list(range(2, n + 2))}
+        kernel = {"output_feature_dim": 0, "input_feature_dim": 1}
+        kernel_dims, shape = list(range(2, n + 2)), p.result_shape
+    config = {
+        "outer_dimension_partitions": [],
+        "onednn_conv_config": {
+            "dims": n + 2,
+            "input": {"data": data},
+            "kernel": {"filter": {**kernel, "spatial_dims": kernel_dims}},
+            "output": {"data": data},
+            "window": {
+                "size": list(p.kernel),
+                "pad_left": [low for low, _ in p.padding],
+                "pad_right": [high for _, high in p.padding],
+                "strides": list(p.stride),
+                "window_dilations": list(p.dilation),
+            },
+            "feature_groups": p.groups,
+        },
+    }
+    y: jax.Array = jax.ffi.ffi_call(
+        NAME,
+        jax.ShapeDtypeStruct(shape, x.dtype),
+        custom_call_api_version=1,
+        legacy_backend_config=json.dumps(config),
+    )(x, w)
+    return channels_first(y) if p.channels_last else y
+
+
+def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    if p.taps == 1 and p.unpadded and not p.unit_stride:
+        x = at_tap(x, (0,) * p.dims, p.out, p.stride)
+        p = replace(p, space=p.out, stride=(1,) * p.dims)
+    return convolve(p, x, w)
+
+
+def _phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve each phase of a transposed problem by itself, and interleave the results."""
+    counts = tuple(-(-m // s) for m, s in zip(p.out, p.spread, strict=True))
+    axes = [
+        phase_taps(k, low, s, d)
+        for k, (low, _), s, d in zip(p.kernel, p.padding, p.spread, p.dilation, strict=True)
+    ]
+    nothing = jnp.zeros((p.batch, p.out_channels, *counts), x.dtype)
+
+    def phase(r: tuple[int, ...]) -> jax.Array:
+        chosen = [axis[i] for axis, i in zip(axes, r, strict=True)]
+        if any(len(taps) == 0 for taps, _, _ in chosen):
+            return nothing
+        pairs = [
+            (-offset, count - size + offset + distance * (len(taps) - 1))
+            for (taps, offset, distance), count, size in zip(chosen, counts, p.space, strict=True)
+        ]
+        if cropped_away(p.space, pairs):
+            return nothing
+        picked = tuple(slice(t.start, t.stop, t.step) for t, _, _ in chosen)
+        cropped, rest = crop_space(x, pairs)
+        plain = replace(
+            p,
+            role="forward",
+            space=cropped.shape[2:],
+            kernel=tuple(len(taps) for taps, _, _ in chosen),
+            out=counts,
+            padding=rest,
+            spread=(1,) * p.dims,
+            dilation=tuple(d if len(taps) > 1 else 1 for taps, _, d in chosen),
+        )
+        return convolve(plain, cropped, w[(slice(None), slice(None), *picked)])
+
+    return trim(interleave(phase, p.spread, 2), p.out, 2)
+
+
+def _takes(p: Problem) -> bool:
+    if p.role == "forward":
+        return takes(p)
+    return p.unit_stride and takes(replace(p, spread=(1,) * p.dims, padding=((0, 0),) * p.dims))
+
+
+ONEDNN = Method(
+    "onednn",
+    {"forward": _forward, "transposed": _phases},
+    _takes,
+    in_float32=False,
+)

@@ -1,0 +1,291 @@
+"""oneDNN's calls: right wherever they are asked for, and never asked for what ends the process."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from jax import lax
+
+import conv
+from conv.lowering import _rule
+from conv.lowering._method import Choice
+from conv.lowering.cpu import CPU
+from conv.lowering.methods import onednn
+from conv.lowering.methods.onednn import NAME, ONEDNN
+from tests.conv.lowering.test_method import PLAIN
+from tests.support.agree import draw, to_torch
+from tests.support.lowerings import lowering_for_cpu
+
+pytestmark = pytest.mark.skipif(
+    not onednn.available(), reason="this jaxlib has no oneDNN, or it is switched off"
+)
+ROOT = Path(__file__).parents[3]
+
+
+def always(problem: Any) -> Any:
+    """Choose oneDNN wherever it may be asked."""
+    if problem.role != "weight" and ONEDNN.serves(problem):
+        return Choice(ONEDNN, "asked for in a test")
+    return CPU.choose(problem)
+
+
+@pytest.fixture
+def everywhere() -> Iterator[None]:
+    with lowering_for_cpu(replace(CPU, choose=always)):
+        yield
+
+
+def conv2d(x: Any, w: Any) -> Any:
+    return conv.conv2d(x, w, padding=1)
+
+
+X, W = draw(0, (2, 16, 9, 8), "float32"), draw(1, (24, 16, 3, 3), "float32")
+
+
+def text(function: Any, *args: Any) -> str:
+    return jax.jit(lambda *a: function(*a)).lower(*args).as_text()
+
+
+def agrees(found: Any, x: np.ndarray = X, w: np.ndarray = W, **arguments: Any) -> None:
+    arguments = arguments or {"padding": 1}
+    right = torch.nn.functional.conv2d(to_torch(x), to_torch(w), **arguments).numpy()
+    np.testing.assert_allclose(found, right, rtol=0, atol=1e-5 * np.abs(right).max())
+
+
+# One process walks through the table: what oneDNN refuses would end it.
+WALK = """
+import itertools, sys
+import numpy as np, torch, jax
+from dataclasses import replace
+import conv
+from conv.lowering._method import Choice
+from conv.lowering.cpu import CPU
+from conv.lowering.methods import onednn
+from tests.conv.lowering.test_onednn import always
+from tests.support.lowerings import counting, lowering_for_cpu
+
+platform, used = counting(replace(CPU, choose=always))
+rng = np.random.default_rng(int(sys.argv[1]))
+torch.set_num_threads(1)
+done = 0
+with lowering_for_cpu(platform):
+    for dims in (1, 2, 3):
+        for _ in range(int(sys.argv[2])):
+            one = lambda low, high: tuple(int(n) for n in rng.integers(low, high, dims))
+            groups = int(rng.choice([1, 1, 2, 3, 8]))
+            ins, outs = int(rng.choice([1, 2, 3, 8, 16])), int(rng.choice([1, 2, 5, 16]))
+            kernel, stride, dilation = one(1, 6), one(1, 4), one(1, 4)
+            if rng.random() < 0.4: stride = (1,) * dims
+            if rng.random() < 0.5: dilation = (1,) * dims
+            padding = one(0, 7)
+            reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
+            space = tuple(max(1, r - 2 * p + int(n)) for r, p, n in zip(reach, padding, one(0, 9)))
+            batch = int(rng.choice([1, 2, 5]))
+            up = rng.random() < 0.3
+            x = rng.standard_normal((batch, groups * ins, *space)).astype("float32")
+            shape = (groups * ins, outs, *kernel) if up else (groups * outs, ins, *kernel)
+            w = rng.standard_normal(shape).astype("float32")
+            name = f"conv_transpose{dims}d" if up else f"conv{dims}d"
+            given = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+            tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (x, w)]
+            try:
+                right = getattr(torch.nn.functional, name)(*tensors, **given)
+            except RuntimeError:
+                continue  # no output at all
+            g = rng.standard_normal(tuple(right.shape)).astype("float32")
+            (dx,) = torch.autograd.grad(right, tensors[0], torch.tensor(g).double())
+            call = lambda x, w: getattr(conv, name)(x, w, **given)
+            both = lambda x, w, g: (call(x, w), jax.vjp(lambda x: call(x, w), x)[1](g)[0])
+            found = jax.jit(both)(x, w, g)
+            for mine, theirs in zip(found, (right, dx)):
+                theirs = theirs.detach().numpy()
+                np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-5 * np.abs(theirs).max())
+            done += 1
+print(done, used["forward", "onednn"], used["transposed", "onednn"])
+"""
+
+
+def walk(seed: int, count: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WALK, str(seed), str(count)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    total, forward, transposed = map(int, done.stdout.split())
+    assert total > count
+    assert forward > count
+    assert transposed > count // 5
+
+
+def test_the_table_of_what_it_takes() -> None:
+    walk(0, 12)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_table_at_length(seed: int) -> None:
+    walk(seed, 120)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "float64"},
+        {"dtype": "float16"},
+        {"dtype": "bfloat16"},
+        {"batch": 0},
+        {"space": (0, 8)},
+        {"in_channels": 0},
+        {"spread": (2, 1)},
+        {"onednn": False},
+    ],
+)
+def test_what_it_is_not_asked_for(change: dict[str, Any]) -> None:
+    there = replace(PLAIN, onednn=True)
+    assert ONEDNN.serves(there)
+    assert not ONEDNN.serves(replace(there, **change))
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_programs_for_export_do_not_name_it() -> None:
+    assert NAME in text(conv2d, X, W)
+    for platforms in (("cpu",), ("cpu", "cuda", "tpu")):
+        exported = jax.export.export(jax.jit(conv2d), platforms=platforms)(X, W)
+        assert NAME not in exported.mlir_module()
+        agrees(jax.export.deserialize(exported.serialize()).call(X, W))
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_negative_padding_is_cropped_before() -> None:
+    def cropped(x: jax.Array, w: jax.Array) -> jax.Array:
+        with conv.accelerate():
+            return lax.conv_general_dilated(x, w, (1, 1), [(-2, 1), (1, -3)])
+
+    assert NAME in text(cropped, X, W)
+    right = conv.pad(X, (1, -3, -2, 1))
+    agrees(cropped(X, W), np.asarray(right), W, padding=0)
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_float64_and_empty_batches_go_another_way() -> None:
+    x, w = X.astype("float64"), W.astype("float64")
+    assert NAME not in text(conv2d, x, w)
+    agrees(conv2d(x, w), x, w)
+    assert conv2d(X[:0], W).shape == (0, 24, 9, 8)
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_a_batch_of_one_and_one_of_a_thousand() -> None:
+    for batch in (1, 1000):
+        x = draw(2, (batch, 3, 5, 6), "float32")
+        w = draw(3, (4, 3, 3, 3), "float32")
+        agrees(jax.jit(conv2d)(x, w), x, w)
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_in_a_loop_and_mapped() -> None:
+    xs = np.stack([X, 2 * X, -X])
+    scanned = jax.jit(lambda xs: lax.scan(lambda c, x: (c, conv2d(x, W)), None, xs)[1])
+    mapped = jax.jit(jax.vmap(conv2d, (0, None)))
+    both = jax.jit(jax.vmap(conv2d))
+    ws = np.stack([W, W[::-1], -W])
+    assert NAME in text(scanned, xs)
+    for i in range(3):
+        agrees(scanned(xs)[i], xs[i])
+        agrees(mapped(xs, W)[i], xs[i])
+        agrees(both(xs, ws)[i], xs[i], ws[i])
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_under_shard_map() -> None:
+    mesh = jax.make_mesh((1,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("batch")
+    mapped = jax.shard_map(conv2d, mesh=mesh, in_specs=(spec, jax.P()), out_specs=spec)
+    assert NAME in text(mapped, X, W)
+    agrees(jax.jit(mapped)(X, W))
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_two_threads_at_once() -> None:
+    program = jax.jit(conv2d).lower(X, W).compile()
+    failures: list[BaseException] = []
+
+    def work(scale: float) -> None:
+        try:
+            for _ in range(20):
+                agrees(program(scale * X, W), np.float32(scale) * X)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(scale,)) for scale in (1.0, -2.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_channels_last_arrays_are_not_copied() -> None:
+    """Flax's arrays come as oneDNN wants them."""
+
+    def last(x: jax.Array, w: jax.Array) -> jax.Array:
+        with conv.accelerate():
+            return lax.conv_general_dilated(
+                x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+
+    x, w = X.transpose(0, 2, 3, 1), W.transpose(2, 3, 1, 0)
+    compiled = jax.jit(last).lower(x, w).compile().as_text()
+    assert NAME in compiled
+    assert "f32[2,9,8,16]{3,2,1,0} copy" not in compiled
+    assert "f32[2,9,8,24]{3,2,1,0} copy" not in compiled
+    agrees(np.asarray(last(x, w)).transpose(0, 3, 1, 2))
+
+
+def test_without_it_everything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onednn, "available", lambda: False)
+    jax.clear_caches()
+    assert NAME not in text(conv2d, X, W)
+    assert "onednn" not in {r.method for r in conv.routes(conv2d, X, W)}
+    agrees(jax.jit(lambda x, w: conv2d(x, w))(X, W))
+
+
+def test_the_switch() -> None:
+    program = (
+        "import conv, jax.numpy as jnp; from conv.lowering.methods import onednn; "
+        "print(onednn.available(), conv.routes(lambda x, w: conv.conv2d(x, w, padding=1), "
+        "jnp.ones((4, 64, 20, 20)), jnp.ones((64, 64, 3, 3)))[0].method)"
+    )
+    for value, expected in (("off", "False direct"), ("on", "True onednn")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={**os.environ, onednn.SWITCH: value},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == expected
+
+
+def test_programs_for_several_devices_do_not_name_it() -> None:
+    left, right = (jax.ShapeDtypeStruct(a.shape, a.dtype) for a in (X, W))
+    (equation,) = jax.make_jaxpr(lambda x, w: lax.conv(x, w, (1, 1), "SAME"))(left, right).eqns
+    for devices, method in ((1, "onednn"), (8, "stock"), (None, "stock")):
+        decision = _rule.decide(CPU, left, right, equation.params, devices=devices)
+        assert decision.choice.method.name == method
+    assert jnp.float32 == X.dtype
