@@ -11,10 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import json
+import mmap
+import platform
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import util
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +32,7 @@ OPERATIONS = "operations"
 PROGRAMS = "programs"
 GRAPHS = "graphs"
 MAPS = "maps"
+LIBRARY = "library"
 WAYS = "ways"
 _CONSEQUENCES = {
     CONVOLUTIONS: "convolutions take JAX's own lowering, which is slower on CPU. Results are the "
@@ -35,6 +42,7 @@ _CONSEQUENCES = {
     PROGRAMS: "grad takes the results of such an operation to depend on all that goes into it, and "
     "grad.graph shows it by JAX's name",
     GRAPHS: "grad.graph shows what a call was traced into, by JAX's names",
+    LIBRARY: "dense convolutions on CPU take other methods, which are slower. Results are the same",
     MAPS: "a custom_vjp.Function may be refused under jax.shard_map",
     WAYS: "another way is taken. Results are the same",
 }
@@ -287,6 +295,52 @@ def bind_convolution(
     """
     renamed = {_NAMES[ours]: value for ours, value in changes.items()}
     result: jax.Array = lax.conv_general_dilated_p.bind(lhs, rhs, **{**params, **renamed})
+    return result
+
+
+ONEDNN = "__onednn$convolution"  # the name under which XLA's CPU runtime calls oneDNN
+
+
+def has_onednn() -> bool:
+    """Whether XLA's CPU runtime executes calls of oneDNN's convolutions.
+
+    Read off jaxlib's library: the call's name, and a word of oneDNN's own, which a build without it
+    does not hold. Leans on the call's name, on where jaxlib keeps its library, and on two arguments
+    of `jax.ffi.ffi_call`.
+    """
+    if platform.system() != "Linux" or platform.machine() != "x86_64":
+        return False  # builds that nobody has asked
+    try:
+        needed = {"custom_call_api_version", "legacy_backend_config"}
+        if missing := needed - inspect.signature(jax.ffi.ffi_call).parameters.keys():
+            raise AttributeError(f"jax.ffi.ffi_call has no {', '.join(sorted(missing))}")
+        found = util.find_spec("jaxlib")
+        folder = Path(found.origin if found is not None and found.origin else "").parent
+        for path in folder.glob("libjax_common*"):
+            with path.open("rb") as file:
+                text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                if all(text.find(word) >= 0 for word in (ONEDNN.encode(), b"ONEDNN_VERBOSE")):
+                    return True
+        raise FileNotFoundError(f"no library of jaxlib's has {ONEDNN}")
+    except (AttributeError, OSError, ValueError) as error:
+        lost("the calls of oneDNN", error, LIBRARY)
+        return False
+
+
+def onednn_convolution(
+    config: dict[str, Any], x: jax.Array, w: jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
+    """Call oneDNN's convolution: `config` says which axes are what, and the window.
+
+    Leans on the call and on how it is configured, a text in JSON.
+    """
+    text = {"outer_dimension_partitions": [], "onednn_conv_config": config}
+    result: jax.Array = jax.ffi.ffi_call(
+        ONEDNN,
+        jax.ShapeDtypeStruct(shape, x.dtype),
+        custom_call_api_version=1,
+        legacy_backend_config=json.dumps(text),
+    )(x, w)
     return result
 
 

@@ -1,22 +1,18 @@
 """oneDNN's convolutions, which jaxlib's x86-64 builds carry.
 
-XLA does not use them by default, but a program may name them: a custom call, configured by a text
-in JSON, that XLA's CPU runtime executes on its own threads. It is a name without a promise:
-`available` says whether the library at hand has it, and `takes` what it may be asked for. What
-oneDNN does not take ends the process.
+XLA does not use them by default, but a program may name them: a custom call that XLA's CPU runtime
+executes on its own threads. `available` says whether the library at hand has it, and `takes` what
+it may be asked for. What oneDNN does not take ends the process.
 """
 
 import functools
-import json
-import mmap
 import os
-import platform
 from dataclasses import replace
-from importlib import util
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+
+from convgrad import _jax
 
 from .._layout import (
     at_tap,
@@ -32,36 +28,20 @@ from .._problem import Problem
 from .direct import kernel_last
 from .transposed import phase_taps
 
-NAME = "__onednn$convolution"
 SWITCH = "CONVGRAD_ONEDNN"  # the environment's variable that switches it off
 
 
 @functools.cache
 def available() -> bool:
-    """Whether this jaxlib executes the calls, and nobody has switched them off.
-
-    Read off the library: the names of the calls, and a word of oneDNN itself, which builds without
-    it do not hold.
-    """
-    if os.environ.get(SWITCH) == "off" or platform.machine() not in ("x86_64", "AMD64"):
-        return False
-    found = util.find_spec("jaxlib")
-    folder = Path(found.origin).parent if found is not None and found.origin else None
-    if folder is None or os.name != "posix":
-        return False
-    names = [NAME.encode(), b"ONEDNN_VERBOSE"]
-    for path in [*folder.glob("libjax_common*"), *folder.glob("xla_extension*")]:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            if all(text.find(name) >= 0 for name in names):
-                return True
-    return False
+    """Whether this jaxlib executes the calls, and nobody has switched them off."""
+    return os.environ.get(SWITCH) != "off" and _jax.has_onednn()
 
 
 def takes(p: Problem) -> bool:
     """Whether oneDNN may be asked for a plain convolution. (What is cropped is cropped before.)"""
     return (
         p.onednn
-        and p.dtype in ("float32",)
+        and p.dtype == "float32"
         and not p.spreads
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
     )
@@ -85,28 +65,20 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         kernel = {"output_feature_dim": 0, "input_feature_dim": 1}
         kernel_dims, shape = list(range(2, n + 2)), p.result_shape
     config = {
-        "outer_dimension_partitions": [],
-        "onednn_conv_config": {
-            "dims": n + 2,
-            "input": {"data": data},
-            "kernel": {"filter": {**kernel, "spatial_dims": kernel_dims}},
-            "output": {"data": data},
-            "window": {
-                "size": list(p.kernel),
-                "pad_left": [low for low, _ in p.padding],
-                "pad_right": [high for _, high in p.padding],
-                "strides": list(p.stride),
-                "window_dilations": list(p.dilation),
-            },
-            "feature_groups": p.groups,
+        "dims": n + 2,
+        "input": {"data": data},
+        "kernel": {"filter": {**kernel, "spatial_dims": kernel_dims}},
+        "output": {"data": data},
+        "window": {
+            "size": list(p.kernel),
+            "pad_left": [low for low, _ in p.padding],
+            "pad_right": [high for _, high in p.padding],
+            "strides": list(p.stride),
+            "window_dilations": list(p.dilation),
         },
+        "feature_groups": p.groups,
     }
-    y: jax.Array = jax.ffi.ffi_call(
-        NAME,
-        jax.ShapeDtypeStruct(shape, x.dtype),
-        custom_call_api_version=1,
-        legacy_backend_config=json.dumps(config),
-    )(x, w)
+    y = _jax.onednn_convolution(config, x, w, shape)
     return channels_first(y) if p.channels_last else y
 
 

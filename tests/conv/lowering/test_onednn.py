@@ -21,7 +21,9 @@ from conv.lowering import _rule
 from conv.lowering._method import Choice
 from conv.lowering.cpu import CPU
 from conv.lowering.methods import onednn
-from conv.lowering.methods.onednn import NAME, ONEDNN
+from conv.lowering.methods.onednn import ONEDNN
+from convgrad import _jax
+from convgrad._jax import ONEDNN as NAME
 from tests.conv.lowering.test_method import PLAIN
 from tests.support.agree import draw, to_torch
 from tests.support.lowerings import lowering_for_cpu
@@ -262,6 +264,19 @@ def test_without_it_everything_is_computed(monkeypatch: pytest.MonkeyPatch) -> N
     assert NAME not in text(conv2d, X, W)
     assert "onednn" not in {r.method for r in conv.routes(conv2d, X, W)}
     agrees(jax.jit(lambda x, w: conv2d(x, w))(X, W))
+
+
+@pytest.mark.parametrize("gone", ["the name", "the arguments"])
+def test_its_loss_is_told_once(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jax, "_losses", {})
+    if gone == "the name":
+        monkeypatch.setattr(_jax, "ONEDNN", "__gone$convolution")
+    else:
+        monkeypatch.setattr(jax.ffi, "ffi_call", lambda target, result: None)
+    with pytest.warns(RuntimeWarning, match="has moved the calls of oneDNN") as told:
+        assert [_jax.has_onednn() for _ in range(2)] == [False, False]
+    assert len(told) == 1
+    assert _jax.losses() == []  # the rule stays in force, with its other methods
 
 
 def test_the_switch() -> None:
