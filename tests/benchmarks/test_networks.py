@@ -21,7 +21,13 @@ def test_forward(name: str) -> None:
         assert apart(y, module.eval()(x).numpy()) < 1e-9
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("resnet18", "unet") else pytest.param(name, marks=pytest.mark.long)
+        for name in NETWORKS
+    ],
+)
 def test_training(name: str) -> None:
     module, x = NETWORKS[name].draw(small=True, dtype=torch.float64)
     run = interpret(module, train=True)

@@ -127,6 +127,14 @@ def run(*lost: str) -> Any:
     return json.loads(done.stdout)
 
 
+def some(losses: list[Any]) -> list[Any]:
+    """Every third loss; the others, a process each, are left to the long tests."""
+    return [
+        loss if i % 3 == 0 else pytest.param(*loss, marks=pytest.mark.long)
+        for i, loss in enumerate(losses)
+    ]
+
+
 @pytest.fixture(scope="module")
 def untouched() -> Any:
     told, warned = run("jax.core", "nothing")
@@ -135,7 +143,7 @@ def untouched() -> Any:
     return told
 
 
-@pytest.mark.parametrize(("place", "name"), NEEDED)
+@pytest.mark.parametrize(("place", "name"), some(NEEDED))
 def test_an_operation_says_what_it_misses(place: str, name: str, untouched: Any) -> None:
     told, (warned,) = run(place, name)
     for what, result in told.items():
@@ -149,7 +157,7 @@ def test_an_operation_says_what_it_misses(place: str, name: str, untouched: Any)
     assert "grad.while_loop" in warned
 
 
-@pytest.mark.parametrize(("place", "name"), REPLACED)
+@pytest.mark.parametrize(("place", "name"), some(REPLACED))
 def test_another_way_is_taken(place: str, name: str, untouched: Any) -> None:
     told, (warned,) = run(place, name)
     assert told == untouched
@@ -157,6 +165,7 @@ def test_another_way_is_taken(place: str, name: str, untouched: Any) -> None:
     assert warned.endswith("another way is taken. Results are the same")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", MODULES)
 def test_a_module_that_is_gone_is_as_one_without_names(place: str, untouched: Any) -> None:
     told, warned = run(place)

@@ -100,24 +100,13 @@ def sides(transposed: bool, dims: int, arguments: dict[str, Any]) -> tuple[Any, 
 
 
 @every_layer
-def test_whole_numbers_are_pytorchs_bit_by_bit(
-    transposed: bool, input: tuple[int, ...], weight: tuple[int, ...], arguments: dict[str, Any]
-) -> None:
-    ours, theirs = sides(transposed, len(input) - 2, arguments)
-    x, w = whole(0, input), whole(1, weight)
-    g = whole(2, tuple(theirs(x, w, None).shape))
-    for mine, right in zip(ours(x, w, g), theirs(x, w, g), strict=True):
-        np.testing.assert_array_equal(mine, right)
-
-
-@every_layer
-def test_a_nan_or_infinity_reaches_what_it_reaches_in_pytorch(
+def test_whole_numbers_and_what_a_nan_or_infinity_reaches_are_pytorchs(
     transposed: bool,
     input: tuple[int, ...],
     weight: tuple[int, ...],
     arguments: dict[str, Any],
 ) -> None:
-    """In an image: outputs and weights. In the output's gradient: the image's.
+    """Bit by bit. A NaN in the image: outputs, weights. In the output's gradient: the image's.
 
     Where a kernel element meets padding, PyTorch's own kernels differ in whether they add up zero
     times NaN for it or leave it out. That is seen in weight gradients only: with a NaN in the
@@ -126,6 +115,8 @@ def test_a_nan_or_infinity_reaches_what_it_reaches_in_pytorch(
     ours, theirs = sides(transposed, len(input) - 2, arguments)
     x, w = whole(0, input), whole(1, weight)
     g = whole(2, tuple(theirs(x, w, None).shape))
+    for mine, right in zip(ours(x, w, g), theirs(x, w, g), strict=True):
+        np.testing.assert_array_equal(mine, right)
     rng = np.random.default_rng(3)
     for place, bad in (("first", np.nan), ("last", np.inf), ("any", np.nan), ("any", -np.inf)):
         for array, seen in ((x, (0,) if transposed else (0, 2)), (g, (1,))):

@@ -37,6 +37,7 @@ OFTEN = {
 }
 
 
+@pytest.mark.long
 def test_rule_on_and_off_agree_over_random_calls(used: Counter) -> None:
     compare_marked(0, 60)
     assert used.keys() >= OFTEN
