@@ -1,5 +1,6 @@
 """PyTorch, which only the comparison needs, imported when it is asked for."""
 
+import importlib
 from types import ModuleType
 
 HELP = (
@@ -15,10 +16,9 @@ IMAGES_HELP = (
 def require_images() -> ModuleType:
     """Import scikit-learn's data sets, or say how to get them."""
     try:
-        from sklearn import datasets
+        return importlib.import_module("sklearn.datasets")
     except ImportError as error:
         raise ImportError(IMAGES_HELP) from error
-    return datasets
 
 
 def require_torch() -> ModuleType:

@@ -30,7 +30,7 @@ def run(module: str, *arguments: str) -> Any:
 @pytest.mark.parametrize("platform", ["cpu", pytest.param("cuda", marks=pytest.mark.long)])
 def test_no_sharding_is_undone(platform: str) -> None:
     rows = run("tests.support.devices", platform)
-    assert len(rows) == 11 * 3 * 3
+    assert len(rows) >= 3 * 3  # of the first layer; of others where the program is not JAX's own
     for row in rows:
         assert row["apart"] < 1e-5, row
         stock, ours = row["bytes"]
