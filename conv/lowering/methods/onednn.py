@@ -19,14 +19,13 @@ from .._layout import (
     channels_first,
     channels_last,
     crop_space,
-    cropped_away,
     interleave,
     trim,
 )
 from .._method import Method
 from .._problem import Problem
 from .direct import kernel_last
-from .transposed import phase_taps
+from .transposed import phase_of
 
 SWITCH = "CONVGRAD_ONEDNN"  # the environment's variable that switches it off
 
@@ -91,36 +90,15 @@ def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
 
 def _phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve each phase of a transposed problem by itself, and interleave the results."""
-    counts = tuple(-(-m // s) for m, s in zip(p.out, p.spread, strict=True))
-    axes = [
-        phase_taps(k, low, s, d)
-        for k, (low, _), s, d in zip(p.kernel, p.padding, p.spread, p.dilation, strict=True)
-    ]
-    nothing = jnp.zeros((p.batch, p.out_channels, *counts), x.dtype)
+    counts = [-(-m // s) for m, s in zip(p.out, p.spread, strict=True)]
 
     def phase(r: tuple[int, ...]) -> jax.Array:
-        chosen = [axis[i] for axis, i in zip(axes, r, strict=True)]
-        if any(len(taps) == 0 for taps, _, _ in chosen):
-            return nothing
-        pairs = [
-            (-offset, count - size + offset + distance * (len(taps) - 1))
-            for (taps, offset, distance), count, size in zip(chosen, counts, p.space, strict=True)
-        ]
-        if cropped_away(p.space, pairs):
-            return nothing
-        picked = tuple(slice(t.start, t.stop, t.step) for t, _, _ in chosen)
-        cropped, rest = crop_space(x, pairs)
-        plain = replace(
-            p,
-            role="forward",
-            space=cropped.shape[2:],
-            kernel=tuple(len(taps) for taps, _, _ in chosen),
-            out=counts,
-            padding=rest,
-            spread=(1,) * p.dims,
-            dilation=tuple(d if len(taps) > 1 else 1 for taps, _, d in chosen),
-        )
-        return convolve(plain, cropped, w[(slice(None), slice(None), *picked)])
+        found = phase_of(p, r)
+        if found is None:
+            return jnp.zeros((p.batch, p.out_channels, *counts), x.dtype)
+        picked, q = found
+        cropped, rest = crop_space(x, q.padding)
+        return convolve(replace(q, space=cropped.shape[2:], padding=rest), cropped, w[picked])
 
     return trim(interleave(phase, p.spread, 2), p.out, 2)
 

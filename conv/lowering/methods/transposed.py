@@ -51,37 +51,51 @@ def phase_taps(kernel: int, low: int, spread: int, dilation: int) -> list[tuple[
     return phases
 
 
+def phase_of(p: Problem, r: Sequence[int]) -> tuple[tuple[slice, ...], Problem] | None:
+    """Return which kernel elements a phase takes, and the plain problem that it is.
+
+    None where they meet no input. The plain problem's padding may be negative: it is to be cropped.
+    """
+    rows = zip(p.kernel, p.padding, p.spread, p.dilation, r, strict=True)
+    chosen = [phase_taps(k, low, s, d)[i] for k, (low, _), s, d, i in rows]
+    if any(len(taps) == 0 for taps, _, _ in chosen):
+        return None
+    counts = tuple(-(-m // s) for m, s in zip(p.out, p.spread, strict=True))
+    pairs = tuple(
+        (-offset, count - size + offset + distance * (len(taps) - 1))
+        for (taps, offset, distance), count, size in zip(chosen, counts, p.space, strict=True)
+    )
+    if cropped_away(p.space, pairs):
+        return None
+    plain = replace(
+        p,
+        role="forward",
+        kernel=tuple(len(taps) for taps, _, _ in chosen),
+        out=counts,
+        padding=pairs,
+        spread=(1,) * p.dims,
+        dilation=tuple(distance if len(taps) > 1 else 1 for taps, _, distance in chosen),
+    )
+    picked = tuple(slice(taps.start, taps.stop, taps.step) for taps, _, _ in chosen)
+    return (slice(None), slice(None), *picked), plain
+
+
 def _by_phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve each phase by itself, a small dense convolution, and interleave the results."""
-    n, o, out, spread = p.batch, p.out_channels, p.out, p.spread
-    counts = [-(-m // s) for m, s in zip(out, spread, strict=True)]
-    axes = [
-        phase_taps(k, low, s, d)
-        for k, (low, _), s, d in zip(p.kernel, p.padding, spread, p.dilation, strict=True)
-    ]
+    counts = [-(-m // s) for m, s in zip(p.out, p.spread, strict=True)]
     data = channels_last(x)
 
     def phase(r: tuple[int, ...]) -> jax.Array:
-        chosen = [axis[i] for axis, i in zip(axes, r, strict=True)]
-        if any(len(taps) == 0 for taps, _, _ in chosen):
-            return jnp.zeros((n, *counts, o), x.dtype)
-        picked = w[
-            (slice(None), slice(None), *(slice(t.start, t.stop, t.step) for t, _, _ in chosen))
-        ]
-        pairs = [
-            (-offset, count - size + offset + distance * (len(taps) - 1))
-            for (taps, offset, distance), count, size in zip(
-                chosen, counts, x.shape[2:], strict=True
-            )
-        ]
-        if cropped_away(x.shape[2:], pairs):
-            return jnp.zeros((n, *counts, o), x.dtype)
-        cropped, rest = crop_space(x, pairs)
+        found = phase_of(p, r)
+        if found is None:
+            return jnp.zeros((p.batch, *counts, p.out_channels), x.dtype)
+        picked, q = found
+        kernel = w[picked]
+        cropped, rest = crop_space(x, q.padding)
         here = data if cropped is x else channels_last(cropped)
-        distances = [distance if len(taps) > 1 else 1 for taps, _, distance in chosen]
-        return plain(p, here, kernel_last(picked), rest, distances)
+        return plain(p, here, kernel_last(kernel), rest, q.dilation)
 
-    return channels_first(trim(interleave(phase, spread, 1), out, 1))
+    return channels_first(trim(interleave(phase, p.spread, 1), p.out, 1))
 
 
 def plain(
