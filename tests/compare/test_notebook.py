@@ -1,6 +1,7 @@
 """What a notebook shows: pictures on white, small, each with a text for who cannot see it."""
 
 import base64
+import importlib
 import io
 import re
 import struct
@@ -125,8 +126,8 @@ def test_what_is_no_svg_is_refused(shown: Shown) -> None:
 
 
 def test_a_page_made_from_the_notebook_has_the_text(shown: Shown) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    exporters = pytest.importorskip("nbconvert.exporters")
+    nbformat = importlib.import_module("nbformat")
+    exporters = importlib.import_module("nbconvert.exporters")
     show(curves(), 'Four "walks"')
     show_svg(graph_svg(), "A flow chart.")
     outputs = [
