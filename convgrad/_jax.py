@@ -10,10 +10,12 @@ The other packages import nothing of `jax._src`, `jax.interpreters`, `jax.extend
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import json
 import mmap
+import os
 import platform
 import types
 import warnings
@@ -301,15 +303,35 @@ def bind_convolution(
 ONEDNN = "__onednn$convolution"  # the name under which XLA's CPU runtime calls oneDNN
 
 
+def _isa(name: str) -> bool:
+    """Whether the processor has an instruction set, and oneDNN's environment allows it."""
+    for variable in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        most = os.environ.get(variable, "").lower()
+        if most in ("sse41", "avx") or (name.startswith("avx512") and most.startswith("avx2")):
+            return False
+    try:
+        return name in Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+
+
+@functools.cache
+def has_avx512() -> bool:
+    """Whether oneDNN has its kernels for AVX-512, as Linux describes the processor."""
+    return all(map(_isa, ("avx512f", "avx512bw", "avx512dq", "avx512vl")))
+
+
 def has_onednn() -> bool:
     """Whether XLA's CPU runtime executes calls of oneDNN's convolutions.
 
     Read off jaxlib's library: the call's name, and a word of oneDNN's own, which a build without it
-    does not hold. Leans on the call's name, on where jaxlib keeps its library, and on two arguments
-    of `jax.ffi.ffi_call`.
+    does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
+    call's name, on where jaxlib keeps its library, and on two arguments of `jax.ffi.ffi_call`.
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False  # builds that nobody has asked
+    if not _isa("avx2"):
+        return False
     try:
         needed = {"custom_call_api_version", "legacy_backend_config"}
         if missing := needed - inspect.signature(jax.ffi.ffi_call).parameters.keys():

@@ -80,11 +80,9 @@ class Limits:
     stock_channels: int = 32
     # oneDNN, depthwise: ahead of sums over so few positions (49: 1.2 to 1.5 times; 196: 0.7 to
     # 0.9), and for so many elements (25 at a stride: 2.2 to 2.4 times; 49: 0.8 to 1.0 alone, and
-    # ahead in ConvNeXt, where sums are computed again in what follows; 9: 0.4 to 0.9). Along a line
-    # it has no kernel of its own (15 to 31 elements take 5 to 10 times as long as sums).
+    # ahead in ConvNeXt, where sums are computed again in what follows; 9: 0.4 to 0.9).
     onednn_positions: int = 49
     onednn_taps: int = 25
-    onednn_line: int = 7
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -226,11 +224,6 @@ def _of_samples(p: Problem) -> bool:
     return p.role != "weight" and p.groups > 1 and large and matrix and several
 
 
-def _long_depthwise(p: Problem) -> bool:
-    """Whether a depthwise kernel along a line has so many elements that oneDNN has no kernel."""
-    return p.dims == 1 and p.groups > 1 and p.taps > p.limits.onednn_line
-
-
 def _once(p: Problem) -> bool:
     """Whether a depthwise layer has few positions, or a large kernel.
 
@@ -267,7 +260,7 @@ def _forward(p: Problem) -> Choice:
     per_group, _ = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
     library = ONEDNN.serves(p)
-    if library and p.channels_last and not _long_depthwise(p):
+    if library and p.channels_last:
         return Choice(ONEDNN, "channels last: oneDNN takes them as they come")
     if p.channels_last and p.groups == 1 and p.has_kernel:
         strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride

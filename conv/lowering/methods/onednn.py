@@ -2,7 +2,12 @@
 
 XLA does not use them by default, but a program may name them: a custom call that XLA's CPU runtime
 executes on its own threads. `available` says whether the library at hand has it, and `takes` what
-it may be asked for. What oneDNN does not take ends the process.
+it may be asked for. What oneDNN does not take ends the process; and where it has no kernel of its
+own, it copies windows and multiplies ("gemm"), in two loops of threads one in the other, for which
+XLA's threads are not made: such a call may never return, or write where it must not.
+
+`takes` keeps from that too: with AVX-512 it has kernels for all but few problems, with AVX2 only
+for arrays whose channels come last.
 """
 
 import functools
@@ -20,6 +25,7 @@ from .._layout import (
     channels_last,
     crop_space,
     interleave,
+    pad_space,
     trim,
 )
 from .._method import Method
@@ -37,12 +43,19 @@ def available() -> bool:
 
 
 def takes(p: Problem) -> bool:
-    """Whether oneDNN may be asked for a plain convolution. (What is cropped is cropped before.)"""
+    """Whether oneDNN may be asked for a plain convolution, and has a kernel of its own for it.
+
+    It has none for depthwise ones along a line or with a dilation. (What is cropped is cropped
+    before.) With AVX2 it has none for channels that come first.
+    """
+    depthwise = p.groups > 1 and p.per_group == (1, 1)
     return (
         p.onednn
         and p.dtype == "float32"
         and not p.spreads
+        and (p.channels_last or _jax.has_avx512())
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
+        and not (depthwise and (p.dims == 1 or not p.unit_dilation))
     )
 
 
@@ -53,6 +66,11 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     them to this form cancel.
     """
     assert all(min(pair) >= 0 for pair in p.padding), "oneDNN ends the process on negative padding"
+    reach = [d * (k - 1) + 1 for d, k in zip(p.dilation, p.kernel, strict=True)]
+    if any(max(pair) >= r for pair, r in zip(p.padding, reach, strict=True)):
+        # It has no kernel for windows that see nothing but padding.
+        x = pad_space(x, p.padding)
+        p = replace(p, space=x.shape[2:], padding=((0, 0),) * p.dims)
     n = p.dims
     if p.channels_last:
         x, w = channels_last(x), kernel_last(w)
