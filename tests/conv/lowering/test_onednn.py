@@ -152,9 +152,11 @@ def walk(seed: int, count: int, isa: str = "ALL") -> None:
     assert kernels
     assert not [kernel for kernel in kernels if "gemm" in kernel or "ref" in kernel]
     assert total > count
-    assert forward > count // 3
     if isa == "ALL" and _jax.has_avx512():
+        assert forward > count
         assert transposed > count // 5
+    else:  # channels last only
+        assert forward > count // 3
 
 
 @pytest.mark.parametrize("isa", ["ALL", "AVX2"])
