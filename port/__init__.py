@@ -1,5 +1,7 @@
 """Networks of PyTorch as JAX programs: functions, modules, weights, and a converter."""
 
 from . import functional
+from ._safetensors import read, read_metadata, write
+from ._state import load_state_dict, state_dict
 
-__all__ = ["functional"]
+__all__ = ["functional", "load_state_dict", "read", "read_metadata", "state_dict", "write"]
