@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+
+from convgrad import _jax
 
 from ._tensors import numbers
 from ._tree import Entry, Tree, tree
@@ -148,14 +151,17 @@ def _values(entry: Entry, value: Any) -> list[jax.Array]:
         )
     # Cast before JAX sees it: with 64-bit dtypes off it would round an array of NumPy first. And
     # always a copy: a tensor's memory can change, an array of JAX's can be donated.
-    copied = jnp.array(given.astype(own.dtype), copy=True)
+    with np.errstate(over="ignore"):  # to infinity, in silence, as in PyTorch
+        copied = jnp.array(given.astype(own.dtype), copy=True)
     pairs = zip(entry.variables, entry.values(copied), strict=True)
     return [_placed(new, variable.get_value()) for variable, new in pairs]
 
 
 def _placed(new: jax.Array, old: Any) -> jax.Array:
     """Return an array where the one lies that it replaces, if that was put there by intent."""
-    if getattr(old, "committed", False) and new.sharding != old.sharding:
+    if not isinstance(old, jax.Array) or _jax.is_traced(old) or _jax.is_traced(new):
+        return new
+    if old.committed and new.sharding != old.sharding:
         return jax.device_put(new, old.sharding)
     return new
 
