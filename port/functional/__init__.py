@@ -6,6 +6,7 @@ Convolutions, pools, pads and folds are in `conv`.
 from ._batch_norm import batch_norm, batch_norm_update, instance_norm, instance_norm_update
 from ._dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ._hard import hardshrink, hardsigmoid, hardswish, hardtanh, softshrink
+from ._interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ._linear import bilinear, embedding, embedding_renorm, linear, one_hot
 from ._norms import group_norm, layer_norm, local_response_norm, normalize, rms_norm
 from ._rectifiers import celu, elu, leaky_relu, prelu, relu, relu6, rrelu, selu, threshold
@@ -38,6 +39,7 @@ __all__ = [
     "hardtanh",
     "instance_norm",
     "instance_norm_update",
+    "interpolate",
     "layer_norm",
     "leaky_relu",
     "linear",
@@ -65,4 +67,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

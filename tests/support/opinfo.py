@@ -18,14 +18,14 @@ import torch
 from torch.utils import _pytree
 
 import conv
-from tests.support.agree import assert_same, draw, is_inexact, to_torch
+from tests.support.agree import assert_same, draw, is_inexact, to_numpy, to_torch
 
 Outputs = tuple[Any, ...]
 
 
 @cache
-def database() -> dict[str, Any]:
-    """PyTorch's functions under test: 'conv1d', 'pad-reflect', ... to the entry that has them."""
+def database(package: Any = conv) -> dict[str, Any]:
+    """A package's functions: 'conv1d', 'pad-reflect', ... to PyTorch's entry that has them."""
     with warnings.catch_warnings():
         # PyTorch's use of deprecated names of its own, in modules that it imports on demand.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -34,7 +34,7 @@ def database() -> dict[str, Any]:
     entries = {}
     for entry in op_db:
         name = entry.name.removeprefix("nn.functional.")
-        if name != entry.name and name in conv.__all__:
+        if name != entry.name and name in package.__all__:
             variant = f"-{entry.variant_test_name}" if entry.variant_test_name else ""
             entries[name + variant] = entry
     return entries
@@ -42,7 +42,11 @@ def database() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Sample:
-    """One call of a function: its tensors, and how to make the call with others in their place."""
+    """One call of a function: its tensors, and how to make the call with others in their place.
+
+    `tensors` are those that it is differentiated by; the others, of which PyTorch's samples ask no
+    gradient (class numbers, weights of classes), are part of the call.
+    """
 
     name: str
     theirs: Callable[..., Any]
@@ -50,44 +54,52 @@ class Sample:
     tensors: tuple[torch.Tensor, ...]
 
 
-def _sample(name: str, entry: Any, given: Any) -> Sample:
+def _sample(name: str, entry: Any, given: Any, package: Any, constants: bool) -> Sample:
     leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), dict(given.kwargs)))
-    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
-    ours = getattr(conv, name.split("-")[0])
+    found = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    places = [i for i in found if leaves[i].requires_grad or not constants]
+    ours = getattr(package, name.split("-")[0])
+    fixed = [x.detach() if isinstance(x, torch.Tensor) else x for x in leaves]
+    mine = [jnp.asarray(to_numpy(x)) if isinstance(x, torch.Tensor) else x for x in fixed]
 
-    def call(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
-        full = list(leaves)
+    def call(function: Callable[..., Any], base: list[Any], arrays: Sequence[Any]) -> Any:
+        full = list(base)
         for place, value in zip(places, arrays, strict=True):
             full[place] = value
         input, args, kwargs = _pytree.tree_unflatten(full, spec)
         return function(input, *args, **kwargs)
 
-    shown = [tuple(x.shape) if isinstance(x, torch.Tensor) else x for x in leaves]
+    # Constants are shown by their values, so that `calls` keeps calls with other ones apart.
+    shown = [
+        (tuple(x.shape) if i in places else x.tolist()) if isinstance(x, torch.Tensor) else x
+        for i, x in enumerate(fixed)
+    ]
     return Sample(
         f"{name}{_pytree.tree_unflatten(shown, spec)}",
-        lambda *tensors: call(entry.op, tensors),
-        lambda *arrays: call(ours, arrays),
+        lambda *tensors: call(entry.op, fixed, tensors),
+        lambda *arrays: call(ours, mine, arrays),
         tuple(leaves[i].detach() for i in places),
     )
 
 
 @cache
-def samples(name: str, dtype: str) -> list[Sample]:
+def samples(name: str, dtype: str, package: Any = conv) -> list[Sample]:
     """All sample inputs that the database has for a function on the CPU."""
-    entry = database()[name]
+    entry = database(package)[name]
     torch.manual_seed(0)
     given = entry.sample_inputs("cpu", getattr(torch, dtype), requires_grad=True)
-    return [_sample(name, entry, one) for one in given]
+    return [_sample(name, entry, one, package, True) for one in given]
 
 
 @cache
-def errors(name: str) -> list[Sample]:
-    """All error inputs that the database has for a function on the CPU."""
-    entry = database()[name]
+def errors(name: str, package: Any = conv) -> list[Sample]:
+    """All error inputs that the database has for a function on the CPU; all tensors are given."""
+    entry = database(package)[name]
     if entry.error_inputs_func is None:
         return []
     torch.manual_seed(0)
-    return [_sample(name, entry, one.sample_input) for one in entry.error_inputs("cpu")]
+    found = entry.error_inputs("cpu")
+    return [_sample(name, entry, one.sample_input, package, False) for one in found]
 
 
 def _outputs(value: Any) -> Outputs:
