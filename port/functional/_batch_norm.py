@@ -156,9 +156,9 @@ def batch_norm_update(
     Example:
       >>> import jax.numpy as jnp
       >>> from port.functional import batch_norm_update
-      >>> x = jnp.array([[1.0], [2.0], [3.0], [4.0]])
+      >>> x = jnp.array([[1.0], [3.0]])
       >>> batch_norm_update(x, jnp.zeros(1), jnp.ones(1), training=True)[1:]
-      (Array([0.25], dtype=float32), Array([1.0666667], dtype=float32))
+      (Array([0.2], dtype=float32), Array([1.1], dtype=float32))
 
     Reference: torch.nn.functional.batch_norm.
     """

@@ -281,8 +281,8 @@ def elu(
     Example:
       >>> import jax.numpy as jnp
       >>> from port.functional import elu
-      >>> elu(jnp.array([-1.0, 2.0]))
-      Array([-0.63212055,  2.        ], dtype=float32)
+      >>> elu(jnp.array([-1.0, 2.0])).round(3)
+      Array([-0.632,  2.   ], dtype=float32)
 
     Reference: torch.nn.functional.elu.
     """
@@ -313,8 +313,8 @@ def celu(
     Example:
       >>> import jax.numpy as jnp
       >>> from port.functional import celu
-      >>> celu(jnp.array([-1.0, 2.0]), 2.0)
-      Array([-0.7869387,  2.       ], dtype=float32)
+      >>> celu(jnp.array([-1.0, 2.0]), 2.0).round(3)
+      Array([-0.787,  2.   ], dtype=float32)
 
     Reference: torch.nn.functional.celu.
     """
@@ -344,8 +344,8 @@ def selu(input: ArrayLike, inplace: bool = False) -> jax.Array:  # noqa: ARG001 
     Example:
       >>> import jax.numpy as jnp
       >>> from port.functional import selu
-      >>> selu(jnp.array([-1.0, 2.0]))
-      Array([-1.1113307,  2.101402 ], dtype=float32)
+      >>> selu(jnp.array([-1.0, 2.0])).round(3)
+      Array([-1.111,  2.101], dtype=float32)
 
     Reference: torch.nn.functional.selu.
     """
