@@ -3,5 +3,15 @@
 from . import functional
 from ._safetensors import read, read_metadata, write
 from ._state import load_state_dict, state_dict
+from .convert import Program, convert
 
-__all__ = ["functional", "load_state_dict", "read", "read_metadata", "state_dict", "write"]
+__all__ = [
+    "Program",
+    "convert",
+    "functional",
+    "load_state_dict",
+    "read",
+    "read_metadata",
+    "state_dict",
+    "write",
+]
