@@ -5,6 +5,7 @@ Convolutions, pools, pads and folds are in `conv`.
 
 from ._batch_norm import batch_norm, batch_norm_update, instance_norm, instance_norm_update
 from ._dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ._grid import affine_grid, grid_sample
 from ._hard import hardshrink, hardsigmoid, hardswish, hardtanh, softshrink
 from ._interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ._linear import bilinear, embedding, embedding_renorm, linear, one_hot
@@ -15,6 +16,7 @@ from ._smooth import gelu, logsigmoid, mish, sigmoid, silu, softplus, softsign, 
 from ._softmax import glu, gumbel_softmax, log_softmax, softmax, softmin
 
 __all__ = [
+    "affine_grid",
     "alpha_dropout",
     "batch_norm",
     "batch_norm_update",
@@ -31,6 +33,7 @@ __all__ = [
     "feature_alpha_dropout",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

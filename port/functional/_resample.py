@@ -113,23 +113,25 @@ def cubic(axis: Axis, real: type[np.floating]) -> Taps:
     """Return four taps a result: cubic convolution with a = -0.75, edges repeated."""
     index, after = _split(axis, axis.positions(real))
     indices = np.clip(index[:, None] + np.arange(-1, 3), 0, axis.size - 1)
-    return Taps(indices, cubic_weights(after, real(-0.75)))
+    return Taps(indices, np.stack(cubic_weights(after), 1))
 
 
-def cubic_weights(after: np.ndarray, a: Any) -> np.ndarray:
-    """Return the weights of the four elements around, for the distance from the second."""
-    one = a.dtype.type(1)
-    before = one - after
-    outer = [_cubic_outer(x + one, a) for x in (after, before)]
-    inner = [_cubic_inner(x, a) for x in (after, before)]
-    return np.stack([outer[0], inner[0], inner[1], outer[1]], -1)
+def cubic_weights(after: Any) -> list[Any]:
+    """Return the weights of the four elements around, for the distance from the second.
+
+    It is an array of NumPy's or of JAX's; the cubic is that with a = -0.75.
+    """
+    before = 1 - after
+    inner = [_cubic_inner(x, -0.75) for x in (after, before)]
+    outer = [_cubic_outer(x + 1, -0.75) for x in (after, before)]
+    return [outer[0], inner[0], inner[1], outer[1]]
 
 
-def _cubic_inner(x: np.ndarray, a: Any) -> np.ndarray:
+def _cubic_inner(x: Any, a: float) -> Any:
     return ((a + 2) * x - (a + 3)) * x * x + 1
 
 
-def _cubic_outer(x: np.ndarray, a: Any) -> np.ndarray:
+def _cubic_outer(x: Any, a: float) -> Any:
     return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
 
@@ -139,9 +141,9 @@ def _linear_filter(x: np.ndarray) -> np.ndarray:
 
 def _cubic_filter(a: float) -> Filter:
     def weigh(x: np.ndarray) -> np.ndarray:
-        x, factor = np.abs(x), x.dtype.type(a)
-        outer = np.where(x < 2, _cubic_outer(x, factor), x.dtype.type(0))
-        return np.where(x < 1, _cubic_inner(x, factor), outer)
+        x = np.abs(x)
+        outer = np.where(x < 2, _cubic_outer(x, a), x.dtype.type(0))
+        return np.where(x < 1, _cubic_inner(x, a), outer)
 
     return weigh
 
