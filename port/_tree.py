@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ._layouts import SAME, Layout, names
+from .modules._base import Buffer
+from .modules._containers import Ordered
 
 # Neither of these is state in PyTorch: random streams, and what a call leaves for later.
 PASSING = (nnx.RngState, nnx.Cache, nnx.Intermediate)
@@ -84,6 +86,9 @@ def _items(node: Any) -> list[tuple[str, Any]]:
     """Return the members of a module, mapping or sequence, each with its name."""
     if isinstance(node, nnx.Pytree):
         members = vars(node).items()
+        if isinstance(node, Ordered):  # a merge sorts attributes, 10 before 2
+            inside = node.members()
+            return inside + [(k, v) for k, v in members if k not in dict(inside)]
         if isinstance(node, nnx.List):  # what was put in later can stand out of order
             return sorted(((k, v) for k, v in members if k.isdigit()), key=lambda kv: int(kv[0]))
         return list(members)
@@ -100,6 +105,7 @@ def _own(prefix: str, node: Any) -> Iterator[Entry]:
         for name, value in _items(node)
         if isinstance(value, nnx.Variable)
         and not isinstance(value, PASSING)
+        and (not isinstance(value, Buffer) or value.persistent)
         and value.get_value() is not None
     ]
     for packed in known.packed:
