@@ -48,7 +48,9 @@ def _given(
 ) -> _Given:
     x = array("input", input, where)
     check_dtype("input", x, FLOATING, where)
-    if x.ndim < 2:
+    # PyTorch takes (0,) too: nothing, with no channels.
+    channels = x.shape[1] if x.ndim > 1 else 0
+    if x.ndim < 2 and x.shape != (0,):
         raise ValueError(f"{where}: input must be (N, C, ...), got input.shape={x.shape}")
     if (running_mean is None) != (running_var is None):
         missing = "running_mean" if running_mean is None else "running_var"
@@ -68,7 +70,7 @@ def _given(
         "bias": optional("bias", bias, where),
     }
     for name, vector in vectors.items():
-        if vector is not None and vector.size != x.shape[1]:
+        if vector is not None and vector.size != channels:
             raise ValueError(
                 f"{where}: {name} must have an element for each of input's channels, got "
                 f"{name}.shape={vector.shape} for input.shape={x.shape}"

@@ -261,9 +261,7 @@ def local_response_norm(
     z = wide(x)
     window = (1, n) + (1,) * (x.ndim - 2)
     padding = [(0, 0), (n // 2, (n - 1) // 2)] + [(0, 0)] * (x.ndim - 2)
-    total = lax.reduce_window(
-        z * z, jnp.zeros((), z.dtype), lax.add, window, (1,) * x.ndim, padding
-    )
+    total = lax.reduce_window(z * z, z.dtype.type(0), lax.add, window, (1,) * x.ndim, padding)
     return (z / conventions.pow(total / n * a + c, b)).astype(x.dtype)
 
 

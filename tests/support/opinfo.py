@@ -59,11 +59,12 @@ def _sample(name: str, entry: Any, given: Any, package: Any, constants: bool) ->
     found = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     places = [i for i in found if leaves[i].requires_grad or not constants]
     ours = getattr(package, name.split("-")[0])
-    fixed = [x.detach() if isinstance(x, torch.Tensor) else x for x in leaves]
+    fixed = [x.detach().clone() if isinstance(x, torch.Tensor) else x for x in leaves]
     mine = [jnp.asarray(to_numpy(x)) if isinstance(x, torch.Tensor) else x for x in fixed]
 
     def call(function: Callable[..., Any], base: list[Any], arrays: Sequence[Any]) -> Any:
-        full = list(base)
+        # Copies: PyTorch writes to some of them (running statistics).
+        full = [x.clone() if isinstance(x, torch.Tensor) else x for x in base]
         for place, value in zip(places, arrays, strict=True):
             full[place] = value
         input, args, kwargs = _pytree.tree_unflatten(full, spec)
