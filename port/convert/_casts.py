@@ -1,14 +1,15 @@
 """Where JAX's result has another dtype than PyTorch's, the graph says what to cast it to."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ._graph import Graph, Node, replace
-from ._program import apply
+from ._program import apply, draws
 
 
 def with_casts(graph: Graph) -> Graph:
@@ -24,7 +25,7 @@ def with_casts(graph: Graph) -> Graph:
             given = i.dtype is not None
             values[i.name] = _abstract(i.shape, i.dtype, graph.sizes) if given else i.value
         nodes = []
-        for node in graph.nodes:
+        for node in _numbered(graph.nodes):
             key = _key(node, values)
             if key not in seen:
                 seen[key] = _evaluate(node, values)
@@ -33,6 +34,17 @@ def with_casts(graph: Graph) -> Graph:
             nodes.append(node if cast is None else dataclasses.replace(node, cast=cast))
             values[node.name] = _with_dtype(result, cast)
     return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _numbered(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield the nodes, with the number of each draw in its module."""
+    drawn: Counter[str] = Counter()
+    for node in nodes:
+        if draws(node.operation):
+            yield dataclasses.replace(node, draw=drawn[node.module])
+            drawn[node.module] += 1
+        else:
+            yield node
 
 
 def _abstract(shape: Any, dtype: Any, sizes: Mapping[str, int]) -> jax.ShapeDtypeStruct:
@@ -54,10 +66,10 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> Any:
     arrays = {n: v for n, v in used.items() if _is_abstract(v)}
     numbers = {n: v for n, v in used.items() if n not in arrays}
     if not arrays and node.dtype is None:
-        return apply(node, numbers, None, 0)
+        return apply(node, numbers, None)
 
     def run(arrays: Any, key: Any) -> Any:
-        return apply(node, {**numbers, **arrays}, key, 0)
+        return apply(node, {**numbers, **arrays}, key)
 
     return jax.eval_shape(run, arrays, jax.eval_shape(lambda: jax.random.key(0)))
 

@@ -10,6 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from convgrad._arrays import is_inexact
+
+from .._tensors import numbers
 from ._casts import with_casts
 from ._graph import Graph, Node
 from ._program import Program
@@ -68,13 +71,14 @@ def convert(
                     "convert: an exported program has its arguments and its mode; "
                     "args, kwargs and train must be left out"
                 )
-            exported = module
+            exported, aliases = module, {}
         else:
             exported = _export(module, tuple(args), dict(kwargs or {}), train)
-        graph, tensors = read(exported)
+            aliases = _aliases(module)
+        graph, tensors = read(exported, aliases)
         lacking = missing(graph)
         if lacking:
-            graph, tensors = read(exported.run_decompositions())
+            graph, tensors = read(exported.run_decompositions(), aliases)
             if missing(graph):
                 raise NotImplementedError(_report(lacking))
     held: dict[str, dict[str, jax.Array]] = {"param": {}, "buffer": {}, "constant": {}}
@@ -107,6 +111,13 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], train: b
                 f"tensor, and torch.export cannot follow it:\n  {line}\nChoose by torch.where, or "
                 "give the value as a Python number, which the program is then made for"
             ) from error
+
+
+def _aliases(module: Any) -> dict[str, str]:
+    """Return {path: first path} of the modules that have several."""
+    first: dict[int, str] = {}
+    paths = module.named_modules(remove_duplicate=False)
+    return {path: known for path, m in paths if (known := first.setdefault(id(m), path)) != path}
 
 
 @contextlib.contextmanager
@@ -152,14 +163,10 @@ def as_jax(tensor: Any, name: str) -> jax.Array:
     """Copy a tensor, in PyTorch's order of axes.
 
     Raises:
-      ValueError: a dtype of 64 bits where JAX has them switched off.
+      ValueError: a floating dtype of 64 bits where JAX has those switched off.
     """
-    import torch
-
-    kept = tensor.detach().cpu().resolve_conj().contiguous()
-    wide = kept.float() if kept.dtype == torch.bfloat16 else kept
-    array = wide.numpy().astype("bfloat16" if kept.dtype == torch.bfloat16 else wide.numpy().dtype)
-    if array.dtype.name in ("float64", "complex128") and not jax.config.jax_enable_x64:
+    array = numbers(tensor)
+    if is_inexact(array.dtype) and jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
         raise ValueError(
             f"convert: {name} is {array.dtype.name}, and JAX has 64-bit dtypes switched off: "
             "jax.config.update('jax_enable_x64', True), or convert module.float()"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._structure import Structure
 
@@ -42,6 +42,20 @@ class Input:
     value: Any = None
 
 
+class Frame(NamedTuple):
+    """A module whose call is under way.
+
+    Attributes:
+      path: the module, as in the state_dict: 'layer1.0.conv1', and '' for the network itself.
+      kind: its class, with the package: 'torch.nn.modules.conv.Conv2d'.
+      call: which call of the module it is: 0, and more where it is called again.
+    """
+
+    path: str
+    kind: str
+    call: int
+
+
 @dataclass(frozen=True)
 class Node:
     """One operation.
@@ -51,28 +65,30 @@ class Node:
       operation: PyTorch's name of it, such as 'aten.conv2d.default' or 'operator.getitem'.
       args: numbers, strings, None, `DType`s, tuples of such, and `Value`s.
       kwargs: the same, by name.
-      module: path of the module whose call it is part of, as in the state_dict: 'layer1.0.conv1',
-        and '' for the network itself.
-      call: which call of that module it is: 0, and more where a module is called again.
-      kinds: path and class of the modules around it, from the network down to its own.
+      stack: the modules whose calls it is part of, from the network itself down.
       shape: sizes of the result (a string where one is open), or a tuple of such tuples.
       dtype: name of the result's dtype; a tuple of them for several; None for Python numbers.
       cast: the dtype that the result is cast to, where JAX promotes otherwise than PyTorch; a tuple
         for several results.
       line: where in Python it stands: 'net.py:12, in forward: x = self.conv(x)'.
+      draw: how many operations of the same module draw random numbers before it.
     """
 
     name: str
     operation: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    module: str = ""
-    call: int = 0
-    kinds: tuple[tuple[str, str], ...] = ()
+    stack: tuple[Frame, ...] = ()
     shape: Any = None
     dtype: Any = None
     cast: Any = None
     line: str = ""
+    draw: int = 0
+
+    @property
+    def module(self) -> str:
+        """Path of the innermost module whose call it is part of; '' for the network itself."""
+        return self.stack[-1].path if self.stack else ""
 
     def uses(self) -> Iterator[str]:
         """Yield the names of what it takes, in order."""
@@ -89,6 +105,7 @@ class Graph:
       arguments: structure of (args, kwargs), with the names of inputs at its leaves.
       output: structure of the output, with `Value`s and Python numbers at its leaves.
       updates: {name of a buffer: the Value it has afterwards}.
+      versions: {name of a node: the buffer whose value it is from then on}.
       kind: class of the network.
       tied: {name in the state_dict: the parameter's first name}, for parameters with several.
       sizes: {an open size, as it stands in shapes: what it was when the network was exported}.
@@ -99,6 +116,7 @@ class Graph:
     arguments: Structure
     output: Structure
     updates: Mapping[str, Value]
+    versions: Mapping[str, str] = field(default_factory=dict)
     kind: str = "Module"
     tied: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)

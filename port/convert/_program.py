@@ -1,13 +1,15 @@
 """A converted network: a pure function of parameters, buffers and arguments."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .._tensors import numbers
 from ._graph import Graph, Input, Node, Value, replace
 from .operations import OPERATIONS
 
@@ -24,9 +26,9 @@ class Program:
       buffers: {name: array}, of the buffers that the state_dict has and of those it leaves out.
       constants: {name: array}, tensors that the network makes in Python.
       graph: the operations in order. Each `Node` carries the path of the module that it is part of
-        (`node.module`, dotted as in the state_dict, '' for the network itself), which call of that
-        module it is (`node.call`), the classes of the modules around it (`node.kinds`) and its line
-        of Python (`node.line`).
+        (`node.module`, dotted as in the state_dict, '' for the network itself), the modules around
+        it with their classes and which call of each it is (`node.stack`), and its line of Python
+        (`node.line`). `values` gives what each node computes.
 
     Example:
       >>> import jax, torch
@@ -112,10 +114,10 @@ class Program:
         rng: jax.Array | None,
         freed: Mapping[str, Iterable[str]],
     ) -> None:
-        for number, node in enumerate(self.graph.nodes):
+        for node in self.graph.nodes:
             with jax.named_scope(node.module or node.name):
                 try:
-                    values[node.name] = apply(node, values, rng, number)
+                    values[node.name] = apply(node, values, rng)
                 except Exception as error:
                     error.add_note(f"in {node.operation} of module {node.module!r}: {node.line}")
                     raise
@@ -131,16 +133,16 @@ class Program:
         return {name: values[value.name] for name, value in self.graph.updates.items()}
 
 
-def apply(node: Node, values: Mapping[str, Any], rng: jax.Array | None, number: int) -> Any:
-    """Compute a node; those that draw random numbers get the key folded with their number."""
+def apply(node: Node, values: Mapping[str, Any], rng: jax.Array | None) -> Any:
+    """Compute a node; those that draw random numbers get the key folded with their module."""
 
     def known(leaf: Any) -> Any:
         return values[leaf.name] if isinstance(leaf, Value) else canonical(leaf.name)
 
     function = OPERATIONS[node.operation]
     args, kwargs = replace(node.args, known), replace(node.kwargs, known)
-    if _draws(function) and rng is not None:
-        kwargs = {**kwargs, "rng": jax.random.fold_in(rng, number)}
+    if draws(node.operation) and rng is not None:
+        kwargs = {**kwargs, "rng": key(rng, draw_name(node.module, node.draw))}
     elif needs_key(node):
         raise ValueError(
             f"program: rng must be given, as module {node.module!r} draws random numbers "
@@ -160,10 +162,21 @@ def canonical(dtype: str) -> Any:
     return jax.dtypes.canonicalize_dtype(dtype)
 
 
+def key(rng: jax.Array, name: str) -> jax.Array:
+    """Return a key that belongs to a name."""
+    return jax.random.fold_in(rng, zlib.crc32(name.encode()))
+
+
+def draw_name(module: str, draw: int) -> str:
+    """Return the name of a draw: its module, and which of the module's draws it is."""
+    return f"{module}#{draw}" if draw else module
+
+
 @cache
-def _draws(function: Callable[..., Any]) -> bool:
+def draws(operation: str) -> bool:
+    """Whether an operation draws random numbers, or may."""
     try:
-        return "rng" in inspect.signature(function).parameters
+        return "rng" in inspect.signature(OPERATIONS[operation]).parameters
     except (TypeError, ValueError):  # a function that is not written in Python
         return False
 
@@ -182,7 +195,7 @@ SWITCHES = {
 
 def needs_key(node: Node) -> bool:
     """Whether a node cannot be computed without a key."""
-    if not _draws(OPERATIONS[node.operation]):
+    if not draws(node.operation):
         return False
     switch = SWITCHES.get(node.operation)
     if switch is None:
@@ -199,7 +212,10 @@ def _argument(i: Input, value: Any, sizes: dict[str, int]) -> Any:
                 f"got {value!r}"
             )
         return value
-    x = jnp.asarray(value)
+    try:
+        x = jnp.asarray(numbers(value))
+    except TypeError as error:
+        raise TypeError(f"program: {i.target}: {error}") from None
     fits = len(x.shape) == len(i.shape) and all(
         n == (sizes.setdefault(size, n) if isinstance(size, str) else size)
         for n, size in zip(x.shape, i.shape, strict=True)

@@ -10,7 +10,7 @@ from torch import fx
 from torch.export.graph_signature import InputKind, OutputKind
 
 from . import _trees
-from ._graph import DType, Graph, Input, Node, Value, names
+from ._graph import DType, Frame, Graph, Input, Node, Value, names
 from ._places import VIEWS, Place, Step, made, seen
 
 LIBRARY = str(Path(torch.__file__).parent)
@@ -47,22 +47,30 @@ INPUTS = {
 }
 
 
-def read(program: Any) -> tuple[Graph, dict[str, torch.Tensor]]:
-    """Return the graph of an ExportedProgram, and its tensors by the names of its inputs."""
-    return _Reader(program).read()
+def read(
+    program: Any, aliases: Mapping[str, str] | None = None
+) -> tuple[Graph, dict[str, torch.Tensor]]:
+    """Return the graph of an ExportedProgram, and its tensors by the names of its inputs.
+
+    `aliases` has, for a module with several paths, the first of them.
+    """
+    return _Reader(program, aliases or {}).read()
 
 
 class _Reader:
     """Goes through the exported graph once, in order."""
 
-    def __init__(self, program: Any) -> None:
+    def __init__(self, program: Any, aliases: Mapping[str, str]) -> None:
         self.program = program
+        self.aliases = aliases
         self.nodes: list[Node] = []
         self.places: dict[fx.Node, Place] = {}
         self.others: dict[fx.Node, Any] = {}  # Python numbers, lists of tensors, submodules
         self.lists: dict[fx.Node, tuple[Place, fx.Node]] = {}
         self.taken: set[str] = set()
         self.sizes: dict[str, int] = {}
+        self.buffers: list[tuple[Place, str]] = []
+        self.versions: dict[str, str] = {}
         self.now: fx.Node | None = None
 
     def read(self) -> tuple[Graph, dict[str, torch.Tensor]]:
@@ -101,6 +109,7 @@ class _Reader:
             arguments.filled(users),
             _trees.structure(call.out_spec).filled(iter(leaves)),
             updates,
+            self.versions | {value.name: name for name, value in updates.items()},
             kind,
             tied,
             self.sizes,
@@ -139,6 +148,8 @@ class _Reader:
                 if known != target:
                     tied[target] = known
             self.places[node] = made(Value(name))
+            if kind == "buffer":
+                self.buffers.append((self.places[node], target))
             if name != node.name:
                 continue
             inputs.append(Input(name, kind, target, self._shape(value), _dtype(value)))
@@ -213,7 +224,7 @@ class _Reader:
             if args[training] and node.args[min(buffers)] is not None:
                 for position, item in buffers.items():
                     new = self._emit("operator.getitem", (value, item), {}, None)
-                    self.places[node.args[position]].write(self._emit, new)  # type: ignore[index]
+                    self._write(self.places[node.args[position]], new)  # type: ignore[index]
                 value = self._emit(
                     "operator.getitem", (value, 0), {}, self._shape(node.meta["val"])
                 )
@@ -246,12 +257,19 @@ class _Reader:
         value = self._emit_node(node, plain, self._argument(node.args), self._keywords(node.kwargs))
         place = self.places[target]  # type: ignore[index]
         try:
-            place.write(self._emit, value)
+            self._write(place, value)
         except KeyError as error:
             raise NotImplementedError(
                 f"convert: {name} writes through a view by {error.args[0]}\n  {_where(node)}"
             ) from None
         self.places[node] = place
+
+    def _write(self, place: Place, value: Value) -> None:
+        """Write to a tensor, and note the buffer's value where the tensor is part of one."""
+        place.write(self._emit, value)
+        for buffer, name in self.buffers:
+            if buffer.root is place.root:
+                self.versions[place.root.value.name] = name
 
     def _region(self, node: fx.Node, name: str) -> None:
         """Read the graph inside of `with torch.no_grad()` and the like, in its place."""
@@ -315,16 +333,13 @@ class _Reader:
         while name in self.taken:
             name, count = f"{wanted}_{count}", count + 1
         self.taken.add(name)
-        module, call, kinds = _module(at)
         value = node.meta.get("val") if node else None
         added = Node(
             name,
             operation,
             tuple(args),
             dict(kwargs),
-            module,
-            call,
-            kinds,
+            self._stack(at),
             shape,
             _dtype(value),
             line=_where(at),
@@ -342,6 +357,20 @@ class _Reader:
         if isinstance(value, tuple | list):
             return tuple(self._shape(part) for part in value)
         return None
+
+    def _stack(self, node: fx.Node) -> tuple[Frame, ...]:
+        """Return the modules around a node; a module with two paths has its first."""
+        frames = []
+        for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
+            if path.startswith("_empty_nn_module_stack"):
+                continue
+            path = path.split("@")[0]
+            number = re.search(r"@(\d+)$", key)
+            name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+            frames.append(
+                Frame(self.aliases.get(path, path), name, int(number[1]) if number else 0)
+            )
+        return tuple(frames)
 
     def _pruned(self, leaves: Sequence[Any], updates: Mapping[str, Any]) -> list[Node]:
         """Return the nodes that the results depend on."""
@@ -408,26 +437,6 @@ def _dtype(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(_dtype(part) for part in value)
     return None
-
-
-def _module(node: fx.Node) -> tuple[str, int, tuple[tuple[str, str], ...]]:
-    """Return the path of the module that a node belongs to, its call's number, and the modules."""
-    stack = node.meta.get("nn_module_stack") or {}
-    found = [
-        (
-            path.split("@")[0],
-            kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}",
-            key,
-        )
-        for key, (path, kind) in stack.items()
-        if not path.startswith("_empty_nn_module_stack")
-    ]
-    if not found:
-        return "", 0, ()
-    path, _, key = found[-1]
-    number = re.search(r"@(\d+)$", key)
-    kinds = {path: kind for path, kind, _ in found}
-    return path, int(number[1]) if number else 0, tuple(kinds.items())
 
 
 def _where(node: fx.Node) -> str:

@@ -89,8 +89,8 @@ def _sized(mode: str, antialias: bool = False) -> Callable[..., Any]:
             f is not None and int(n * f) == m
             for f, n, m in zip(factors, input.shape[2:], size, strict=True)
         )
-        given = (None, tuple(factors)) if fits else (tuple(size), None)
-        return F.interpolate(input, *given, mode, align_corners, antialias=antialias)
+        given, to = (tuple(factors), None) if fits else (None, tuple(size))
+        return F.interpolate(input, to, given, mode, align_corners, antialias=antialias)
 
     def nearest(input: Array, size: Any, *factors: Any) -> Array:
         return with_corners(input, size, None, *factors)

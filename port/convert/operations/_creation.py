@@ -9,8 +9,8 @@ import jax.numpy as jnp
 Array = jax.Array
 
 
-def _arange(*bounds: Any, dtype: str | None = None) -> Array:
-    return jnp.arange(*bounds, dtype=dtype)
+def _arange(start: Any, end: Any = None, step: Any = 1, *, dtype: str | None = None) -> Array:
+    return jnp.arange(start, end, step, dtype=dtype)
 
 
 def _linspace(start: Any, end: Any, steps: int, *, dtype: str | None = None) -> Array:
