@@ -31,7 +31,8 @@ class _BatchNorm(RunningNorm):
         mean, var = self.running_mean, self.running_var
         if self.training and not self.track_running_stats:
             mean = var = None
-        count, momentum = None, self.momentum
+        count = None
+        momentum: Any = self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             count = self.num_batches_tracked[...] + 1
             momentum = 1 / count.astype(float) if self.momentum is None else self.momentum

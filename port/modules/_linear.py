@@ -73,8 +73,10 @@ class Linear(Layer):
         self.in_features = integer("in_features", in_features, "Linear")
         self.out_features = integer("out_features", out_features, "Linear")
         chosen = parameter_dtype(dtype, "Linear", complex=True)
-        self.weight = drawn((out_features, in_features), in_features, chosen, rngs)
-        self.bias = drawn((out_features,), in_features, chosen, rngs) if bias else nnx.data(None)
+        self.weight: Any = drawn((out_features, in_features), in_features, chosen, rngs)
+        self.bias: Any = (
+            drawn((out_features,), in_features, chosen, rngs) if bias else nnx.data(None)
+        )
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Map (..., I) to (..., O)."""
@@ -129,8 +131,10 @@ class Bilinear(Layer):
             raise ValueError(f"Bilinear: in1_features must be positive, got {in1_features=}")
         chosen = parameter_dtype(dtype, "Bilinear", complex=True)
         shape = (out_features, in1_features, in2_features)
-        self.weight = drawn(shape, in1_features, chosen, rngs)
-        self.bias = drawn((out_features,), in1_features, chosen, rngs) if bias else nnx.data(None)
+        self.weight: Any = drawn(shape, in1_features, chosen, rngs)
+        self.bias: Any = (
+            drawn((out_features,), in1_features, chosen, rngs) if bias else nnx.data(None)
+        )
 
     def __call__(self, input1: ArrayLike, input2: ArrayLike) -> jax.Array:
         """Map (..., I) and (..., J) to (..., O)."""
@@ -193,7 +197,7 @@ class Embedding(Layer):
         table = jax.random.normal(rngs.params(), (num_embeddings, embedding_dim), chosen)
         if self.padding_idx is not None:
             table = table.at[self.padding_idx].set(0)
-        self.weight = nnx.Param(table)
+        self.weight: Any = nnx.Param(table)
 
     @classmethod
     def from_pretrained(
@@ -217,8 +221,10 @@ class Embedding(Layer):
                 "Embedding.from_pretrained: embeddings must have two dimensions, "
                 f"got embeddings.shape={table.shape}"
             )
+        rows, size = table.shape
         layer = cls(
-            *table.shape,
+            rows,
+            size,
             padding_idx,
             max_norm,
             norm_type,

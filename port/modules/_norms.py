@@ -62,9 +62,9 @@ class LayerNorm(Layer):
         self.eps, self.elementwise_affine = eps, elementwise_affine
         chosen = parameter_dtype(dtype, "LayerNorm")
         ones = jnp.ones(self.normalized_shape, chosen)
-        self.weight = nnx.Param(ones) if elementwise_affine else nnx.data(None)
+        self.weight: Any = nnx.Param(ones) if elementwise_affine else nnx.data(None)
         zeros = jnp.zeros_like(ones)
-        self.bias = nnx.Param(zeros) if elementwise_affine and bias else nnx.data(None)
+        self.bias: Any = nnx.Param(zeros) if elementwise_affine and bias else nnx.data(None)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Normalise (..., *normalized_shape)."""
@@ -112,7 +112,7 @@ class RMSNorm(Layer):
         self.eps, self.elementwise_affine = eps, elementwise_affine
         chosen = parameter_dtype(dtype, "RMSNorm")
         ones = jnp.ones(self.normalized_shape, chosen)
-        self.weight = nnx.Param(ones) if elementwise_affine else nnx.data(None)
+        self.weight: Any = nnx.Param(ones) if elementwise_affine else nnx.data(None)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Normalise (..., *normalized_shape)."""
@@ -169,9 +169,9 @@ class GroupNorm(Layer):
             )
         self.eps, self.affine = eps, affine
         chosen = parameter_dtype(dtype, "GroupNorm")
-        self.weight = nnx.Param(jnp.ones(num_channels, chosen)) if affine else nnx.data(None)
+        self.weight: Any = nnx.Param(jnp.ones(num_channels, chosen)) if affine else nnx.data(None)
         zeros = jnp.zeros(num_channels, chosen)
-        self.bias = nnx.Param(zeros) if affine and bias else nnx.data(None)
+        self.bias: Any = nnx.Param(zeros) if affine and bias else nnx.data(None)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Normalise (N, C, ...)."""

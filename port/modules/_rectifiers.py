@@ -234,7 +234,7 @@ class PReLU(Layer):
         self.num_parameters = integer("num_parameters", num_parameters, "PReLU")
         self.init = init
         chosen = parameter_dtype(dtype, "PReLU")
-        self.weight = nnx.Param(jnp.full(num_parameters, init, chosen))
+        self.weight: Any = nnx.Param(jnp.full(num_parameters, init, chosen))
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Apply it to each element of input."""

@@ -32,13 +32,13 @@ class RunningNorm(Layer):
         self.use_running_average = False
         chosen = parameter_dtype(dtype, where)
         zeros, ones = jnp.zeros(num_features, chosen), jnp.ones(num_features, chosen)
-        self.weight = nnx.Param(ones) if affine else nnx.data(None)
-        self.bias = nnx.Param(zeros) if affine and bias else nnx.data(None)
+        self.weight: Any = nnx.Param(ones) if affine else nnx.data(None)
+        self.bias: Any = nnx.Param(zeros) if affine and bias else nnx.data(None)
         tracked = track_running_stats
-        self.running_mean = nnx.BatchStat(zeros) if tracked else nnx.data(None)
-        self.running_var = nnx.BatchStat(ones) if tracked else nnx.data(None)
+        self.running_mean: Any = nnx.BatchStat(zeros) if tracked else nnx.data(None)
+        self.running_var: Any = nnx.BatchStat(ones) if tracked else nnx.data(None)
         count = jnp.zeros((), int)
-        self.num_batches_tracked = nnx.BatchStat(count) if tracked else nnx.data(None)
+        self.num_batches_tracked: Any = nnx.BatchStat(count) if tracked else nnx.data(None)
 
     @property
     def training(self) -> bool:
