@@ -5,7 +5,7 @@ from conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvT
 from . import functional, modules
 from ._safetensors import read, read_metadata, write
 from ._state import load_state_dict, state_dict
-from .convert import Program, convert
+from .converter import Program, convert
 from .modules import *  # noqa: F403 - so that `import port as nn` has what torch.nn has
 
 __all__ = [

@@ -151,7 +151,7 @@ def _report(nodes: Sequence[Node]) -> str:
     by_operation: dict[str, list[Node]] = defaultdict(list)
     for node in nodes:
         by_operation[node.operation].append(node)
-    lines = ["convert: the table of operations (port/convert/operations) has no"]
+    lines = ["convert: the table of operations (port/converter/operations) has no"]
     for operation, found in by_operation.items():
         first = found[0]
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
