@@ -124,8 +124,10 @@ def hardswish(input: ArrayLike, inplace: bool = False) -> jax.Array:  # noqa: AR
     """
     x = floating("input", input, "hardswish")
     z = wide(x)
-    between = jnp.where(z < 3, z * ((z + 3) / 6), z)
-    return jnp.where(z <= -3, z * 0, between).astype(x.dtype)
+    curved = (z > -3) & (z < 3)
+    inner = jnp.where(curved, z, 0)  # so that what is infinite has no part in the derivative
+    outer = jnp.where(z <= -3, z * 0, z)
+    return jnp.where(curved, inner * ((inner + 3) / 6), outer).astype(x.dtype)
 
 
 def hardshrink(input: ArrayLike, lambd: float = 0.5) -> jax.Array:

@@ -243,11 +243,14 @@ def threshold(
 
 @jax.custom_jvp
 def _expm1(x: jax.Array) -> jax.Array:
-    """Return exp(x) - 1; its derivative is exp(x), also where that is lost beside 1."""
+    """Return exp(x) - 1 for x not above 0; further derivatives at 0 itself are 0, as in PyTorch.
+
+    The derivative is exp(x) also where that is lost beside 1.
+    """
     return jnp.expm1(x)
 
 
-_expm1.defjvps(lambda t, _, x: t * jnp.exp(x))
+_expm1.defjvps(lambda t, _, x: t * jnp.exp(jnp.where(x == 0, 0, x)))
 
 
 def _elu(x: jax.Array, alpha: Any, scale: float = 1.0, input_scale: Any = 1.0) -> jax.Array:
