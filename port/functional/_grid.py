@@ -12,9 +12,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from conv._arguments import boolean, integer
-from conv._arrays import FLOATING, array, check_dtype, check_same_dtype
-
+from ._arguments import FLOATING, array, boolean, check_dtype, check_same_dtype, integer
 from ._resample import cubic_weights
 
 MODES = ("bilinear", "nearest", "bicubic")

@@ -11,10 +11,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 import conv
-from conv._arguments import boolean, integer
-from conv._arrays import FLOATING, array, check_dtype
 
 from . import _resample
+from ._arguments import FLOATING, array, boolean, check_dtype, integer
 from ._resample import Axis, Taps
 
 Size = int | Sequence[int]
