@@ -3,6 +3,7 @@
 Convolutions, pools, pads and folds are in `conv`.
 """
 
+from ._attention import scaled_dot_product_attention
 from ._batch_norm import batch_norm, batch_norm_update, instance_norm, instance_norm_update
 from ._binary_losses import binary_cross_entropy, binary_cross_entropy_with_logits
 from ._class_losses import cross_entropy, nll_loss
@@ -94,6 +95,7 @@ __all__ = [
     "relu6",
     "rms_norm",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",

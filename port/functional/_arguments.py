@@ -32,11 +32,11 @@ __all__ = [
     "is_floating",
     "is_inexact",
     "is_traced",
-    "key",
     "narrow",
     "number",
     "optional",
     "probability",
+    "random_key",
     "shape_of",
     "wide",
 ]
@@ -63,25 +63,29 @@ def number(name: str, value: Any, where: str) -> Any:
     raise TypeError(f"{where}: {name} must be a real number, got {name}={value!r}")
 
 
-def probability(p: Any, where: str) -> float:
-    """Return `p`, a number from 0 to 1 that is known while tracing."""
-    if is_traced(p):
-        raise TypeError(f"{where}: p must be known while tracing: close over it, got p={p}")
-    p = float(number("p", p, where))
+def probability(value: Any, where: str, name: str = "p") -> float:
+    """Return `value`, a number from 0 to 1 that is known while tracing."""
+    if is_traced(value):
+        raise TypeError(
+            f"{where}: {name} must be known while tracing: close over it, got {name}={value}"
+        )
+    p = float(number(name, value, where))
     if not 0 <= p <= 1:
-        raise ValueError(f"{where}: p must be between 0 and 1, got {p=}")
+        raise ValueError(f"{where}: {name} must be between 0 and 1, got {name}={value}")
     return p
 
 
-def key(rng: Any, where: str) -> jax.Array:
-    """Return `rng`, a JAX key, from which a function in training draws."""
+def random_key(rng: Any, where: str) -> jax.Array:
+    """Return `rng`, a JAX random_key, from which a function in training draws."""
     if rng is None:
         raise ValueError(
             f"{where}: rng must be a JAX key where the function draws by chance, as with "
             f"training=True, got {rng=}"
         )
     if not isinstance(rng, jax.Array):
-        raise TypeError(f"{where}: rng must be a JAX key, as of jax.random.key(0), got {rng=!r}")
+        raise TypeError(
+            f"{where}: rng must be a JAX random_key, as of jax.random.key(0), got {rng=!r}"
+        )
     return rng
 
 

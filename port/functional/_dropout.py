@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ._arguments import array, boolean, floating, key, probability
+from ._arguments import array, boolean, floating, probability, random_key
 
 # The value that SELU tends to for large negative inputs, with the sign turned.
 SATURATION = 1.7580993408473766
@@ -37,7 +37,7 @@ def _drop(
                 f"{where}: input must have a dimension of channels, got input.shape={x.shape}"
             )
         shape = x.shape[:kept] + (1,) * (x.ndim - kept)
-    chosen = key(rng, where)
+    chosen = random_key(rng, where)
     if p == 1:
         return x * jnp.zeros(shape, x.dtype)  # as in PyTorch: what is not finite becomes nan
     x = floating("input", x, where)

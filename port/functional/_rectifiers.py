@@ -12,7 +12,17 @@ from jax.typing import ArrayLike
 
 from custom_vjp import functional as conventions
 
-from ._arguments import FLOATING, INTEGER, array, boolean, check_dtype, floating, key, number, wide
+from ._arguments import (
+    FLOATING,
+    INTEGER,
+    array,
+    boolean,
+    check_dtype,
+    floating,
+    number,
+    random_key,
+    wide,
+)
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -200,7 +210,7 @@ def rrelu(
     z = wide(x)
     if not boolean("training", training, "rrelu"):
         return conventions.leaky_relu(z, (a + b) / 2).astype(x.dtype)
-    slope = jax.random.uniform(key(rng, "rrelu"), x.shape, z.dtype, a, b)
+    slope = jax.random.uniform(random_key(rng, "rrelu"), x.shape, z.dtype, a, b)
     return jnp.where(z <= 0, slope * z, z).astype(x.dtype)
 
 

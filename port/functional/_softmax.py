@@ -9,7 +9,17 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from ._arguments import FLOATING, array, axis, boolean, check_dtype, floating, key, number, wide
+from ._arguments import (
+    FLOATING,
+    array,
+    axis,
+    boolean,
+    check_dtype,
+    floating,
+    number,
+    random_key,
+    wide,
+)
 
 
 def _along(
@@ -182,7 +192,7 @@ def gumbel_softmax(
         warnings.warn(f"{where}: eps is deprecated and has no effect", stacklevel=2)
     over, one_hot = axis("dim", dim, x, where), boolean("hard", hard, where)
     z = wide(x).reshape(x.shape or (1,))
-    noise = jax.random.gumbel(key(rng, where), z.shape, z.dtype)
+    noise = jax.random.gumbel(random_key(rng, where), z.shape, z.dtype)
     if x.size == 0:
         return x
     soft = jax.nn.softmax((z + noise) / number("tau", tau, where), axis=over)
