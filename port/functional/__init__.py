@@ -11,6 +11,8 @@ from ._class_margin_losses import multi_margin_loss, multilabel_margin_loss
 from ._density_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from ._distance import cosine_similarity, pairwise_distance
 from ._dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ._elu import celu, elu, selu
+from ._embedding import embedding, embedding_renorm, one_hot
 from ._embedding_losses import (
     cosine_embedding_loss,
     triplet_margin_loss,
@@ -19,16 +21,17 @@ from ._embedding_losses import (
 from ._grid import affine_grid, grid_sample
 from ._hard import hardshrink, hardsigmoid, hardswish, hardtanh, softshrink
 from ._interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
-from ._linear import bilinear, embedding, embedding_renorm, linear, one_hot
+from ._linear import bilinear, linear
 from ._margin_losses import (
     hinge_embedding_loss,
     margin_ranking_loss,
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
-from ._norms import group_norm, layer_norm, local_response_norm, normalize, rms_norm
-from ._rectifiers import celu, elu, leaky_relu, prelu, relu, relu6, rrelu, selu, threshold
+from ._norms import group_norm, layer_norm, rms_norm
+from ._rectifiers import leaky_relu, prelu, relu, relu6, rrelu, threshold
 from ._regression_losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from ._rescaling import local_response_norm, normalize
 from ._shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ._smooth import gelu, logsigmoid, mish, sigmoid, silu, softplus, softsign, tanh, tanhshrink
 from ._softmax import glu, gumbel_softmax, log_softmax, softmax, softmin

@@ -62,8 +62,8 @@ def _about_jvp(over: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Pair
     n = math.prod(x.shape[i] for i in over)
     mean, variance = _about(over, x, shift)
     along = 2 * ((x - shift) - mean) * t
-    means = (v.sum(over, keepdims=True) / n for v in (t, along))
-    return (mean, variance), tuple(means)  # type: ignore[return-value]
+    of_mean, of_variance = (v.sum(over, keepdims=True) / n for v in (t, along))
+    return (mean, variance), (of_mean, of_variance)
 
 
 def _sums(d: jax.Array, over: tuple[int, ...]) -> Pair:
