@@ -25,10 +25,15 @@ class Case:
     kwargs: dict[str, Any] = field(default_factory=dict)
     training: bool = True
     state: bool = True  # whether to give it another state than its first
+    fixed: tuple[int, ...] = ()  # inputs that PyTorch has no gradient of
 
     def __str__(self) -> str:
         given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
         return f"{self.name}({', '.join(given)}){'' if self.training else '.eval()'}"
+
+    def varied(self, arrays: Sequence[Any]) -> list[int]:
+        """The places of the inputs that have a gradient."""
+        return [i for i, x in enumerate(arrays) if is_inexact(x) and i not in self.fixed]
 
     def arrays(self, dtype: str = "float64") -> list[np.ndarray]:
         return [
@@ -47,14 +52,17 @@ def random_state(module: torch.nn.Module, seed: int = 0) -> dict[str, torch.Tens
     return state
 
 
-def build(case: Case, dtype: str = "float64") -> tuple[Any, torch.nn.Module]:
-    """The module on both sides, with one state, in one mode."""
+def build(
+    case: Case, dtype: str = "float64", ours_case: Case | None = None
+) -> tuple[Any, torch.nn.Module]:
+    """The module on both sides, with one state, in one mode; `ours_case`: arrays are JAX's."""
     theirs = getattr(torch.nn, case.name)(*case.args, **case.kwargs).to(getattr(torch, dtype))
     kind = getattr(port, case.name)
     taken = inspect.signature(kind).parameters
     extra = {"dtype": jnp.dtype(dtype), "rngs": nnx.Rngs(0)}
-    kwargs = case.kwargs | {name: value for name, value in extra.items() if name in taken}
-    ours = kind(*case.args, **kwargs)
+    mine = case if ours_case is None else ours_case
+    kwargs = mine.kwargs | {name: value for name, value in extra.items() if name in taken}
+    ours = kind(*mine.args, **kwargs)
     if case.state:
         theirs.load_state_dict(random_state(theirs))
     assert port.load_state_dict(ours, theirs.state_dict()) == ([], [])
@@ -68,9 +76,15 @@ def leaves(value: Any) -> list[Any]:
     return [part for part in parts if part is not None]
 
 
-def assert_modules_agree(cases: Sequence[Case], dtype: str = "float64", scale: float = 1.0) -> None:
+def assert_modules_agree(
+    cases: Sequence[Case],
+    dtype: str = "float64",
+    scale: float = 1.0,
+    ours_cases: Sequence[Case] | None = None,
+) -> None:
     """Outputs, gradients of inputs and parameters, and new states, of all cases in one program."""
-    sides = [build(case, dtype) for case in cases]
+    mine = cases if ours_cases is None else ours_cases
+    sides = [build(case, dtype, ours) for case, ours in zip(cases, mine, strict=True)]
     plans = []
     for case, (ours, theirs) in zip(cases, sides, strict=True):
         arrays = case.arrays(dtype)
@@ -83,9 +97,9 @@ def assert_modules_agree(cases: Sequence[Case], dtype: str = "float64", scale: f
         theirs.load_state_dict({k: to_torch(v) for k, v in port.state_dict(ours).items()})
         plans.append((arrays, cotangents))
 
-    def one(ours: Any, state: Any, arrays: Any, cotangents: Any) -> Any:
+    def one(case: Case, ours: Any, state: Any, arrays: Any, cotangents: Any) -> Any:
         inexact = {k: v for k, v in state.items() if is_inexact(v)}
-        places = [i for i, x in enumerate(arrays) if is_inexact(x)]
+        places = case.varied(arrays)
 
         def call(parts: Any, chosen: Any) -> Any:
             full = list(arrays)
@@ -104,8 +118,8 @@ def assert_modules_agree(cases: Sequence[Case], dtype: str = "float64", scale: f
     @jax.jit
     def program(states: Any, plans: Any) -> Any:
         return [
-            one(ours, state, *plan)
-            for (ours, _), state, plan in zip(sides, states, plans, strict=True)
+            one(case, ours, state, *plan)
+            for case, (ours, _), state, plan in zip(cases, sides, states, plans, strict=True)
         ]
 
     found = program([port.state_dict(ours) for ours, _ in sides], plans)
@@ -122,7 +136,8 @@ def _assert_one(
 ) -> None:
     arrays, cotangents = plan
     outputs, after, (of_state, of_inputs) = result
-    tensors = [to_torch(x, requires_grad=is_inexact(x)) for x in arrays]
+    varied = case.varied(arrays)
+    tensors = [to_torch(x, requires_grad=i in varied) for i, x in enumerate(arrays)]
     right = leaves(theirs(*(t.clone() for t in tensors)))  # inplace=True writes to what it gets
     assert len(outputs) == len(right), str(case)
     for mine, expected in zip(outputs, right, strict=True):
