@@ -33,6 +33,7 @@ class Pad(Layer):
 
 class _ZeroPad(Pad):
     mode = "constant"
+    value = 0.0
 
 
 class _ConstantPad(Pad):

@@ -1,5 +1,7 @@
 """Max and average pools of one to three dimensions: torch.nn's, over the functions of `conv`."""
 
+from collections.abc import Sequence
+
 import jax
 from jax.typing import ArrayLike
 
@@ -9,6 +11,10 @@ from conv._arguments import IntOrTuple
 from ._base import Layer, settled
 
 Maxima = jax.Array | tuple[jax.Array, jax.Array]
+
+
+def _single(value: IntOrTuple) -> tuple[int, ...]:
+    return settled(value) if isinstance(value, Sequence) else (value,)
 
 
 class _MaxPool(Layer):
@@ -149,9 +155,9 @@ class AvgPool1d(Layer):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.kernel_size = settled(kernel_size)
-        self.stride = self.kernel_size if stride is None else settled(stride)
-        self.padding = settled(padding)
+        self.kernel_size = _single(kernel_size)
+        self.stride = self.kernel_size if stride is None else _single(stride)
+        self.padding = _single(padding)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def __call__(self, input: ArrayLike) -> jax.Array:

@@ -57,7 +57,7 @@ class ReLU6(Layer):
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
+        self.min_val, self.max_val, self.inplace = 0.0, 6.0, inplace
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Apply it to each element of input."""
