@@ -11,9 +11,7 @@ from flax import nnx
 from convgrad import _jax
 
 from ._tensors import numbers
-from ._tree import Entry, Tree, tree
-
-BATCHES = "num_batches_tracked"
+from ._tree import BATCHES, Entry, Tree, tree
 
 
 class _WrongValueError(ValueError):
@@ -47,8 +45,10 @@ def state_dict(module: nnx.Module) -> dict[str, jax.Array]:
       module: an nnx.Module; modules of this package and of `conv`, flax's own, and yours.
 
     Returns:
-      {name: array}, in PyTorch's order, with the dtypes of the variables. A count of batches is an
-      integer. Of a module made by `nnx.eval_shape` the shapes and dtypes.
+      {name: array}, with the dtypes of the variables; a count of batches is an integer. The order
+      is that in which attributes were set, parameters first; flax sorts them by name where it takes
+      a module through jit, merge or eval_shape. Of a module that `nnx.eval_shape` made it has
+      shapes and dtypes.
 
     Raises:
       TypeError: it is no module.

@@ -14,6 +14,7 @@ from .modules._containers import Ordered
 
 # Neither of these is state in PyTorch: random streams, and what a call leaves for later.
 PASSING = (nnx.RngState, nnx.Cache, nnx.Intermediate)
+BATCHES = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,17 @@ def _own(prefix: str, node: Any) -> Iterator[Entry]:
     for packed in known.packed:
         parts = tuple(_at(node, path) for path in packed.paths)
         yield Entry(prefix + packed.name, parts, packed.layout)
-    for name, value in sorted(variables, key=lambda nv: not isinstance(nv[1], nnx.Param)):
-        torch_name, layout = known.variables.get(name, (name, SAME))
-        yield Entry(prefix + torch_name, (value,), layout)
+    renamed = [(*known.variables.get(name, (name, SAME)), value) for name, value in variables]
+    for name, layout, value in sorted(renamed, key=_place):
+        yield Entry(prefix + name, (value,), layout)
+
+
+def _place(found: tuple[str, Layout, nnx.Variable]) -> tuple[bool, bool, bool]:
+    """Sort parameters first; and where a merge has sorted attributes by name, weights before biases
+    and the count of batches last.
+    """
+    name, _, variable = found
+    return not isinstance(variable, nnx.Param), name != "weight", name == BATCHES
 
 
 def _holds_variables(value: Any) -> bool:
