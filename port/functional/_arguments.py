@@ -76,16 +76,14 @@ def probability(value: Any, where: str, name: str = "p") -> float:
 
 
 def random_key(rng: Any, where: str) -> jax.Array:
-    """Return `rng`, a JAX random_key, from which a function in training draws."""
+    """Return `rng`, a JAX key, from which a function in training draws."""
     if rng is None:
         raise ValueError(
             f"{where}: rng must be a JAX key where the function draws by chance, as with "
             f"training=True, got {rng=}"
         )
     if not isinstance(rng, jax.Array):
-        raise TypeError(
-            f"{where}: rng must be a JAX random_key, as of jax.random.key(0), got {rng=!r}"
-        )
+        raise TypeError(f"{where}: rng must be a JAX key, as of jax.random.key(0), got {rng=!r}")
     return rng
 
 
