@@ -7,12 +7,12 @@ from jax.typing import ArrayLike
 from custom_vjp._rules import derivative
 
 from ._arguments import array, check_same_dtype, floating, optional, wide
-from ._reduction import check_inside, outside_is_nan, reduced, reduction_of
+from ._reduction import EPSILON, check_inside, outside_is_nan, reduced, reduction_of
 from ._smooth import logsigmoid
 
 
 @derivative(
-    lambda t, _, x, y: t * ((x - y) / jnp.maximum((1 - x) * x, 1e-12)),
+    lambda t, _, x, y: t * ((x - y) / jnp.maximum((1 - x) * x, EPSILON)),
     lambda t, _, x, *__: t * (jnp.log(1 - x) - jnp.log(x)),
 )
 def _entropy(x: jax.Array, y: jax.Array) -> jax.Array:

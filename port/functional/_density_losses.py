@@ -5,6 +5,7 @@ import warnings
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
@@ -178,7 +179,11 @@ def gaussian_nll_loss(
     where = "gaussian_nll_loss"
     x = floating("input", input, where)
     t = array("target", target, where)
-    v = jnp.full(x.shape, var, x.dtype) if isinstance(var, float) else array("var", var, where)
+    if isinstance(var, float):
+        check_inside("var", np.asarray(var < 0), np.asarray(var), "not negative", where)
+        v = jnp.full(x.shape, var, x.dtype)
+    else:
+        v = array("var", var, where)
     if not is_floating(v.dtype) or t.dtype == bool:
         raise TypeError(
             f"{where}: var must be floating and target not bool, "

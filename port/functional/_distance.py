@@ -70,11 +70,11 @@ def pairwise_distance(
     Reference: torch.nn.functional.pairwise_distance.
     """
     where = "pairwise_distance"
-    arrays = {"x1": array("x1", x1, where), "x2": array("x2", x2, where)}
-    for name, x in arrays.items():
+    first, second = array("x1", x1, where), array("x2", x2, where)
+    for name, x in (("x1", first), ("x2", second)):
         if x.dtype == bool:
             raise TypeError(f"{where}: {name} must not be bool, which has no difference")
-    (a, b), dtype = promoted(where, **arrays)
+    (a, b), dtype = promoted(where, x1=first, x2=second)
     if not is_inexact(dtype):
         dtype = jnp.dtype("float32")
     apart = (a - b).astype(jnp.promote_types(dtype, jnp.float32)) + number("eps", eps, where)

@@ -11,7 +11,7 @@ from custom_vjp import functional as conventions
 
 from ._arguments import array, boolean, is_traced, number
 from ._distance import pairwise_distance
-from ._reduction import promoted, reduced, reduction_of
+from ._reduction import EPSILON, promoted, reduced, reduction_of
 
 Distance = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -65,7 +65,7 @@ def cosine_embedding_loss(
             f"input1.shape={first.shape}, input2.shape={second.shape}, target.shape={t.shape}"
         )
     (a, b), dtype = promoted(where, as_floats=True, input1=first, input2=second)
-    lengths = ((a * a).sum(-1) + 1e-12) * ((b * b).sum(-1) + 1e-12)
+    lengths = ((a * a).sum(-1) + EPSILON) * ((b * b).sum(-1) + EPSILON)
     cosine = (a * b).sum(-1) / jnp.sqrt(lengths)
     apart = conventions.clamp(cosine - number("margin", margin, where), min=0)
     zero = jnp.zeros_like(cosine)
@@ -109,7 +109,7 @@ def triplet_margin_loss(
       >>> import jax.numpy as jnp
       >>> from port.functional import triplet_margin_loss
       >>> a, p, n = jnp.array([[0.0]]), jnp.array([[1.0]]), jnp.array([[-1.5]])
-      >>> triplet_margin_loss(a, p, n)
+      >>> triplet_margin_loss(a, p, n, eps=0.0)
       Array(0.5, dtype=float32)
 
     Reference: torch.nn.functional.triplet_margin_loss.

@@ -181,9 +181,10 @@ def _tap(
     flat: jax.Array, taps: list[tuple[jax.Array, jax.Array | None]], space: Sequence[int]
 ) -> jax.Array:
     """Return one element around each place, weighted; 0 for those outside."""
-    index, inside, stride = 0, True, 1
-    for (at, _), n in zip(taps, space, strict=True):
-        at = lax.stop_gradient(at)
+    shape = taps[0][0].shape
+    index, inside, stride = jnp.zeros(shape, jnp.int32), jnp.ones(shape, bool), 1
+    for (place, _), n in zip(taps, space, strict=True):
+        at = lax.stop_gradient(place)
         inside = inside & (at >= 0) & (at <= n - 1)
         index = index + jnp.clip(at, 0, n - 1).astype(jnp.int32) * stride
         stride *= n

@@ -51,12 +51,15 @@ def margin_ranking_loss(
     """
     where = "margin_ranking_loss"
     kind = reduction_of(where, reduction, size_average, reduce)
-    given = {"input1": input1, "input2": input2, "target": target}
-    arrays = {name: array(name, x, where) for name, x in given.items()}
-    if len({x.ndim for x in arrays.values()}) > 1:
-        shown = ", ".join(f"{name}.shape={x.shape}" for name, x in arrays.items())
-        raise ValueError(f"{where}: all arrays must have equally many dimensions, got {shown}")
-    (a, b, t), dtype = promoted(where, **arrays)
+    first, second = array("input1", input1, where), array("input2", input2, where)
+    signs = array("target", target, where)
+    if not first.ndim == second.ndim == signs.ndim:
+        raise ValueError(
+            f"{where}: all arrays must have equally many dimensions, got "
+            f"input1.shape={first.shape}, "
+            f"input2.shape={second.shape}, target.shape={signs.shape}"
+        )
+    (a, b, t), dtype = promoted(where, input1=first, input2=second, target=signs)
     if dtype.name == "bool" or is_complex(dtype):
         raise TypeError(f"{where}: the arrays must be integer or floating, got {dtype.name}")
     if not is_inexact(dtype):

@@ -13,6 +13,7 @@ from custom_vjp._arguments import together
 from ._arguments import array, check_dtype, is_traced, wide
 
 __all__ = [
+    "EPSILON",
     "REDUCTIONS",
     "check_inside",
     "class_numbers",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 REDUCTIONS = ("none", "mean", "sum")
+EPSILON = float(np.float32(1e-12))  # PyTorch has it in float32, for all dtypes
 
 
 def reduction_of(
@@ -108,7 +110,13 @@ def class_numbers(name: str, value: Any, where: str, *, bytes: bool = False) -> 
     return numbers
 
 
-def check_inside(name: str, outside: jax.Array, value: jax.Array, rule: str, where: str) -> None:
+def check_inside(
+    name: str,
+    outside: jax.Array | np.ndarray,
+    value: jax.Array | np.ndarray,
+    rule: str,
+    where: str,
+) -> None:
     """Refuse values of which one is outside of what is allowed, where they are known."""
     if is_traced(outside):
         return
