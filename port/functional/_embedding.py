@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from custom_vjp import functional as conventions
 
-from ._arguments import array, boolean, check_dtype, integer, is_traced, number
+from ._arguments import FLOATING, array, boolean, check_dtype, integer, is_traced, number, wide
 
 
 @jax.custom_jvp
@@ -39,7 +39,7 @@ def embedding_renorm(
       norm_type: p, a number.
 
     Returns:
-      (V, E), of weight's dtype. No gradient is meant to flow through it, and none does.
+      (V, E), of weight's dtype. No gradient flows through it, as in PyTorch.
 
     Raises:
       ValueError: weight is no matrix; an index outside of it that is known while tracing.
@@ -53,12 +53,19 @@ def embedding_renorm(
 
     Reference: torch.embedding_renorm_.
     """
-    indices, w = _table("embedding_renorm", input, weight)
-    limit = number("max_norm", max_norm, "embedding_renorm")
-    w = lax.stop_gradient(w)
-    size = conventions.vector_norm(w, norm_type, -1, keepdim=True)
-    named = jnp.zeros(w.shape[0], bool).at[indices.ravel()].set(True, mode="drop")[:, None]
-    return jnp.where(named & (size > limit), w * (limit / (size + 1e-7)).astype(w.dtype), w)
+    where = "embedding_renorm"
+    indices, w = _table(where, input, weight)
+    check_dtype("weight", w, FLOATING, where)
+    w = jnp.asarray(lax.stop_gradient(w))
+    rows = _shortened(w.at[indices].get(mode="fill"), max_norm, norm_type, where)
+    return w.at[indices].set(rows, mode="drop")
+
+
+def _shortened(rows: jax.Array, max_norm: Any, norm_type: Any, where: str) -> jax.Array:
+    """Scale rows down to a norm where theirs is larger."""
+    limit, wider = number("max_norm", max_norm, where), wide(rows)
+    size = conventions.vector_norm(wider, number("norm_type", norm_type, where), -1, keepdim=True)
+    return jnp.where(size > limit, wider * (limit / (size + 1e-7)), wider).astype(rows.dtype)
 
 
 def _table(where: str, input: Any, weight: Any) -> tuple[jax.Array, jax.Array]:
@@ -131,14 +138,16 @@ def embedding(
                 f"{where}: padding_idx must be from {-rows} to {rows - 1}, the rows of weight, "
                 f"got {padding_idx=}"
             )
-    if max_norm is not None:
-        # The value is that of the scaled table; the derivative with respect to it is handed on.
-        scaled = embedding_renorm(indices, w, max_norm, norm_type)
-        w = scaled + (w - lax.stop_gradient(w))
     y = w.at[indices].get(mode="fill")
+    if max_norm is not None:
+        check_dtype("weight", w, FLOATING, where)
+        # The value is that of the scaled table; the derivative with respect to it is handed on.
+        fixed = lax.stop_gradient(y)
+        y = _shortened(fixed, max_norm, norm_type, where) + (y - fixed)
     if boolean("scale_grad_by_freq", scale_grad_by_freq, where):
-        counts = jnp.zeros(rows, w.dtype).at[indices.ravel()].add(1, mode="drop")
-        y = _divide_gradient(y, counts.at[indices].get(mode="fill", fill_value=1)[..., None])
+        counts = jnp.zeros(rows, jnp.float32).at[indices.ravel()].add(1, mode="drop")
+        counts = counts.at[indices].get(mode="fill", fill_value=1)[..., None]
+        y = _divide_gradient(y, counts.astype(y.dtype))
     if padding_idx is not None:
         y = jnp.where((indices == padding % rows)[..., None], lax.stop_gradient(y), y)
     return y

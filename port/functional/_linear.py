@@ -60,10 +60,11 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
         fits = jnp.broadcast_shapes(y.shape, b.shape) == y.shape
     except ValueError:
         fits = False
-    if not fits:
+    # PyTorch has a single output with a bias for a single input only.
+    if not fits or (w.ndim == 1 and x.ndim > 1):
         raise ValueError(
-            f"linear: bias must broadcast to the result, "
-            f"got bias.shape={b.shape} for a result of shape {y.shape}"
+            f"linear: bias must broadcast to the result, and be None for a weight of one dimension "
+            f"and an input of more, got bias.shape={b.shape} for a result of shape {y.shape}"
         )
     return y + b
 

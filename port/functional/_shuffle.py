@@ -125,4 +125,5 @@ def channel_shuffle(input: ArrayLike, groups: int) -> jax.Array:
             f"{where}: input must be (N, C, L, ...) with C divisible by {groups=}, "
             f"got input.shape={x.shape}"
         )
-    return x.reshape(x.shape[0], g, -1, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
+    n, c, *space = x.shape
+    return x.reshape(n, g, c // g, *space).swapaxes(1, 2).reshape(x.shape)
