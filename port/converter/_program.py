@@ -1,9 +1,11 @@
 """A converted network: a pure function of parameters, buffers and arguments."""
 
 import inspect
+import os
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -89,6 +91,40 @@ class Program:
         values = self._inputs(params, buffers, args, kwargs)
         self._compute(values, rng, {})
         return values
+
+    def source(self) -> str:
+        """Return the program as a Python module of plain JAX, without torch, that one can keep.
+
+        Functions have the names of the network's classes, one for all copies of a block; what
+        copies differ in are its arguments. The network's own function is called as the program
+        is: `network(params, buffers, *args)`, and `load` reads the weights that `save` writes.
+
+        Returns:
+          Python, formatted by ruff where that is installed.
+
+        Example:
+          >>> import torch
+          >>> from port import convert
+          >>> program = convert(torch.nn.Linear(4, 2), (torch.ones(3, 4),))
+          >>> print(program.source().splitlines()[-1])
+              return F.linear(input, p["weight"], p["bias"]), buffers
+        """
+        from ..writer import source
+
+        return source(self)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the module that `source` gives, and weights.safetensors beside it.
+
+        Args:
+          folder: where to; it is made if there is none.
+
+        Returns:
+          The module's path. It bears the name of the network's class.
+        """
+        from ..writer import save
+
+        return save(self, folder)
 
     def _inputs(
         self, params: Arrays, buffers: Arrays, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -31,6 +31,7 @@ SHAPES = (
     "aten.view.default",
     "aten.flatten.using_ints",
 )
+JOINS = ("aten.cat.default", "aten.stack.default")
 DROPOUTS = (
     "aten.dropout.default",
     "aten.feature_dropout.default",
@@ -110,11 +111,14 @@ class Item:
 
 @dataclass
 class Body:
-    """The items of a call, with the graph's names of its inputs and outputs."""
+    """The items of a call, with the graph's names of its inputs and outputs.
+
+    An input may be a list of values, of any length, that is joined.
+    """
 
     block: Block
     items: list[Item] = field(default_factory=list)
-    inputs: list[Output] = field(default_factory=list)
+    inputs: "list[Output | tuple[Output, ...]]" = field(default_factory=list)
     given: list[Output] = field(default_factory=list)
     outputs: list[Reference] = field(default_factory=list)
 
@@ -187,13 +191,43 @@ class Reader:
         """Return the node, and which of its outputs, that a name stands for."""
         return self.aliases.get(name, (name, 0))
 
-    def body(self, block: Block, callees: Mapping[int, tuple[Any, Body, dict[str, Any]]]) -> Body:
-        """Read a block; `callees` has, by id, the functions that the blocks inside became."""
-        body = Body(block)
+    def joined(self, block: Block) -> tuple[Output, ...] | None:
+        """Return the values that a block takes, if all it does with them is to join them."""
+        inside = {node.name for node in block.nodes()}
+        taken: set[Output] = set()
+        lists: set[tuple[Output, ...]] = set()
+        for node in block.nodes():
+            first = node.args[0] if node.args else None
+            whole: tuple[Output, ...] = ()
+            if node.operation in JOINS and isinstance(first, tuple):
+                whole = tuple(self.resolve(value.name) for value in first)
+                lists.add(whole)
+            for output in map(self.resolve, node.uses()):
+                if output[0] not in inside and output[0] not in self.arrays:
+                    taken.add(output)
+                    if output not in whole:
+                        return None
+        outer = [given for given in lists if taken & set(given)]
+        return outer[0] if len(outer) == 1 and set(outer[0]) == taken else None
+
+    def body(
+        self,
+        block: Block,
+        callees: Mapping[int, tuple[Any, Body, dict[str, Any]]],
+        whole: tuple[Output, ...] | None = None,
+    ) -> Body:
+        """Read a block.
+
+        `callees` has, by id, the functions that the blocks inside became, and `whole` values that
+        are one input, a list.
+        """
+        body = Body(block, inputs=[whole] if whole else [])
         inside = {node.name for node in block.nodes()}
         local: dict[Output, Reference] = {}
 
-        def reference(output: Output) -> Reference:
+        def reference(output: Any) -> Reference | None:
+            if isinstance(output[0], tuple):
+                return Input(0) if output == whole else None
             name, _ = output
             if output in self.versions:
                 return self._array(self.versions[output], block.path)
@@ -241,7 +275,11 @@ class Reader:
             if isinstance(argument, Value):
                 leaves.append(Leaf(reference(self.resolve(argument.name)), name))
             elif isinstance(argument, tuple) and any(names(argument)):
-                return tuple(placed(part, name) for part in argument)
+                parts = [self.resolve(p.name) for p in argument if isinstance(p, Value)]
+                whole = reference(tuple(parts)) if len(parts) == len(argument) else None
+                if whole is None:
+                    return tuple(placed(part, name) for part in argument)
+                leaves.append(Leaf(whole, name))
             else:
                 leaves.append(Leaf(canonical(argument, name), name))
             return Slot(len(leaves) - 1)
@@ -296,11 +334,22 @@ class Reader:
         outer: Block,
         reference: Any,
     ) -> Item:
-        leaves = [Leaf(reference(output), "input") for output in inner.inputs]
-        leaves += [Leaf(value, name) for name, value in settings.items()]
+        leaves: list[Leaf] = []
+
+        def slot(value: Any, name: str) -> Slot:
+            leaves.append(Leaf(value, name))
+            return Slot(len(leaves) - 1)
+
+        def placed(output: Any) -> Any:
+            if isinstance(output[0], tuple):
+                return tuple(placed(part) for part in output)
+            return slot(reference(output), "input")
+
+        args = tuple(placed(output) for output in inner.inputs)
+        form = (args, {name: slot(value, name) for name, value in settings.items()})
         path = _under(block.path, outer.path)
-        key = (path, function.number, len(inner.inputs), len(inner.given))
-        return Item(key, leaves, ((), {}), path, len(inner.given), {}, callee=function)
+        key = (path, function.number, repr(form), len(inner.given))
+        return Item(key, leaves, form, path, len(inner.given), {}, callee=function)
 
 
 @dataclass(frozen=True)

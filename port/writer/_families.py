@@ -131,7 +131,10 @@ def families(bodies: Sequence[Body], first: int) -> list[Family]:
             family = Family(first + len(found), body)
             family.copies.append(Copy(body, {i: i for i in range(len(body.items))}))
             found.append(family)
-    for family in found:
+    order = {id(body): place for place, body in enumerate(bodies)}
+    found.sort(key=lambda family: min(order[id(copy.body)] for copy in family.copies))
+    for number, family in enumerate(found, first):
+        family.number = number
         _settle(family)
     return found
 

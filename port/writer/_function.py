@@ -58,6 +58,7 @@ class Writer:
         }
         self.variables: dict[Reference, str] = {}
         self.inline: dict[Result, Text] = {}
+        self.lists: dict[tuple[Any, ...], str] = {}
         self.lines: list[Line] = []
         self.depth = 1
         self.words = {s.name: s.word for s in family.settings}
@@ -95,13 +96,37 @@ class Writer:
         number = 0
         while number < len(self.items):
             segment = segments.get(number)
-            if segment is None:
+            grown = growth(self.family, number)
+            if segment is not None:
+                self._segment(segment)
+                number = segment.end
+            elif grown > number:
+                self._growth(number, grown)
+                number = grown
+            else:
                 self._item(number)
                 number += 1
-                continue
-            self._segment(segment)
-            number = segment.end
         return self.lines
+
+    def _growth(self, start: int, end: int) -> None:
+        """Write calls that each take the list of all values before, as a loop."""
+        first = self.items[start]
+        references = tuple(self._reference(start, part) for part in first.form[0][0])
+        name = free("features", self.taken)
+        self.taken.add(name)
+        self._line(f"{name} = [{', '.join(self.value(r) for r in references)}]")
+        self.lists[references] = name
+        head, digits = split(first.path)
+        self._line(f"for i in range({int(digits)}, {int(digits) + end - start}):")
+        label = self.label(Array(f"{head}{{i}}"))
+        if not label.startswith("f"):
+            label = f"f{label}" if self.path else f'f"{head}{{i}}"'
+        self.depth += 1
+        self._line(f"{name}.append({self._call(start, first, label)})")
+        self.depth -= 1
+        for number in range(start, end):
+            references = (*references, Result(number))
+            self.lists[references] = name
 
     def _segment(self, segment: Segment) -> None:
         """Write items that only some copies have, under their flag."""
@@ -182,17 +207,7 @@ class Writer:
         if item.callee is not None:
             return self._call(number, item)
         assert item.node is not None
-
-        def filled(form: Any) -> Any:
-            if isinstance(form, Slot):
-                return self._leaf(number, form.k)
-            if isinstance(form, tuple):
-                return tuple(filled(part) for part in form)
-            if isinstance(form, dict):
-                return {key: filled(part) for key, part in form.items()}
-            return form
-
-        args, kwargs = filled(item.form[0]), filled(item.form[1])
+        args, kwargs = self._filled(number, item.form[0]), self._filled(number, item.form[1])
         if item.draw is not None:
             kwargs["rng"] = call("key", Text("rng"), Text(self.label(Array(item.draw))))
         text = expression(item.node.operation, args, kwargs)
@@ -201,16 +216,32 @@ class Writer:
             text = method(text, "astype", Text(f"jnp.{cast if cast != 'bool' else 'bool_'}"))
         return text
 
-    def _call(self, number: int, item: Item) -> Text:
+    def _filled(self, number: int, form: Any) -> Any:
+        """Return a form with the leaves' text in their places."""
+        if isinstance(form, Slot):
+            return self._leaf(number, form.k)
+        if isinstance(form, tuple):
+            references = tuple(self._reference(number, part) for part in form)
+            if references in self.lists:
+                return Text(self.lists[references])
+            return tuple(self._filled(number, part) for part in form)
+        if isinstance(form, dict):
+            return {key: self._filled(number, part) for key, part in form.items()}
+        return form
+
+    def _reference(self, number: int, part: Any) -> Any:
+        return self.items[number].leaves[part.k].value if isinstance(part, Slot) else None
+
+    def _call(self, number: int, item: Item, label: str | None = None) -> Text:
         function = item.callee
-        args: list[Any] = [Text("p"), Text(self.label(Array(item.path)))]
+        args: list[Any] = [Text("p"), Text(label or self.label(Array(item.path)))]
+        for part in item.form[0]:
+            given = self._filled(number, part)
+            args.append(list(given) if isinstance(given, tuple) else given)
         kwargs = {}
-        for k, leaf in enumerate(item.leaves):
-            if leaf.name == "input" and k < len(function.base.inputs):
-                args.append(self._leaf(number, k))
-                continue
-            value = self._leaf(number, k)
-            setting = next(s for s in function.settings if s.name == leaf.name)
+        for name, slot in item.form[1].items():
+            value = self._leaf(number, slot.k)
+            setting = next(s for s in function.settings if s.name == name)
             if value is not MISSING and (
                 isinstance(value, Text) or repr(value) != repr(setting.default)
             ):
@@ -324,7 +355,7 @@ class Writer:
 
     def _loop(self, item: Item, target: str | None, number: int) -> tuple[str, str, str] | None:
         """Return a call's function, module and what else it is told, if it may be in a loop."""
-        if item.callee is None or len(item.callee.base.inputs) != 1:
+        if item.callee is None or len(item.form[0]) != 1 or isinstance(item.form[0][0], tuple):
             return None
         source = self._leaf(number, 0)
         if source != target:
@@ -333,6 +364,52 @@ class Writer:
 
     def _line(self, text: str, loop: tuple[str, str, str] | None = None) -> None:
         self.lines.append(Line(text, self.depth, loop))
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return a path without the number at its end, and the number."""
+    found = re.fullmatch(r"(.*?)(0|[1-9]\d*)", path)
+    return (found[1], found[2]) if found else (path, "")
+
+
+def growth(family: Family, start: int) -> int:
+    """Return the end of a run of calls that each take a list: the one before, and its result."""
+    items, end = family.base.items, start
+    known: Any = None
+    while end < len(items) and not any(s.start <= end < s.end for s in family.segments):
+        item = items[end]
+        if item.callee is None or item.outputs != 1 or len(item.form[0]) != 1:
+            break
+        parts = item.form[0][0]
+        if not isinstance(parts, tuple):
+            break
+        references = tuple(item.leaves[slot.k].value for slot in parts)
+        settings = [repr(item.leaves[slot.k].value) for slot in item.form[1].values()]
+        head, digits = split(item.path)
+        same = (item.callee.number, settings, head)
+        if known and (references, same, int(digits or -1)) != known:
+            break
+        known = ((*references, Result(end)), same, int(digits or -1) + 1)
+        end += 1
+    varied = any(start <= item < end for s in family.settings for item, _ in s.places)
+    return (
+        end if end - start >= 3 and not varied and _whole(family, start, end, known[0]) else start
+    )
+
+
+def _whole(family: Family, start: int, end: int, values: tuple[Any, ...]) -> bool:
+    """Whether what a run gives is taken as the list of these values only."""
+
+    def inside(value: Any) -> bool:
+        return isinstance(value, Result) and start <= value.item < end
+
+    for item in family.base.items[end:]:
+        for part in (*item.form[0], *item.form[1].values()):
+            slots = part if isinstance(part, tuple) else (part,)
+            taken = tuple(item.leaves[s.k].value for s in slots if isinstance(s, Slot))
+            if any(map(inside, taken)) and taken != values:
+                return False
+    return not any(map(inside, family.base.outputs))
 
 
 def looped(lines: Sequence[Line]) -> list[Line]:
@@ -348,16 +425,16 @@ def looped(lines: Sequence[Line]) -> list[Line]:
             place += 1
             continue
         path, _, _ = run[0].loop  # type: ignore[misc]
-        start = int(path.rsplit(".", 1)[-1]) if "." in path else int(path)
+        head, digits = split(path)
+        start = int(digits)
         bounds = f"{start}, {start + len(run)}" if start else str(len(run))
         found.append(Line(f"for i in range({bounds}):", run[0].depth))
-        found.append(Line(_numbered(run[0].text, path), run[0].depth + 1))
+        found.append(Line(_numbered(run[0].text, path, head), run[0].depth + 1))
         place += len(run)
     return found
 
 
-def _numbered(text: str, path: str) -> str:
-    head = path.rsplit(".", 1)[0] + "." if "." in path else ""
+def _numbered(text: str, path: str, head: str) -> str:
     whole, inside = f'"{path}"', f'f"{{name}}.{path}"'
     if inside in text:
         return text.replace(inside, f'f"{{name}}.{head}{{i}}"')
@@ -368,13 +445,15 @@ def _follows(line: Line, after: Line) -> bool:
     if line.loop is None or after.loop is None or line.depth != after.depth:
         return False
     (path, target, text), (path_after, target_after, text_after) = line.loop, after.loop
-    head, _, last = path.rpartition(".")
-    head_after, _, last_after = path_after.rpartition(".")
-    if not (last.isdigit() and last_after.isdigit()) or int(last_after) != int(last) + 1:
+    (head, last), (head_after, last_after) = split(path), split(path_after)
+    if not (last and last_after) or int(last_after) != int(last) + 1:
         return False
-    same = text.replace(f'"{path}"', "").replace(f'.{path}"', "")
-    same_after = text_after.replace(f'"{path_after}"', "").replace(f'.{path_after}"', "")
-    return (head, target, same) == (head_after, target_after, same_after)
+    same = _numbered(text, path, head)
+    return (same, head, target) == (
+        _numbered(text_after, path_after, head_after),
+        head_after,
+        target_after,
+    )
 
 
 def render(lines: Sequence[Line]) -> Iterator[str]:

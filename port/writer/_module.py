@@ -77,7 +77,13 @@ class _Module:
         rest = list(blocks)
         while rest:
             now = [b for b in rest if all(id(i) in self.callees for i in b.blocks() if i is not b)]
-            found = families([self.reader.body(b, self.callees) for b in now], len(self.families))
+            lists = [self.reader.joined(b) for b in now]
+            vary = all(lists) and len({len(given) for given in lists if given}) > 1
+            bodies = [
+                self.reader.body(block, self.callees, given if vary else None)
+                for block, given in zip(now, lists, strict=True)
+            ]
+            found = families(bodies, len(self.families))
             for family in found:
                 self.families.append(family)
                 for copy in family.copies:
@@ -87,10 +93,8 @@ class _Module:
 
     def _name(self) -> str:
         """Name all functions; return the main one's."""
-        taken: set[str] = set()
-        main = snake(self.graph.kind.rsplit(".", 1)[-1])
-        main = free("network" if main in ("sequential", "module") else main, taken)
-        taken.add(main)
+        main = main_name(self.graph)
+        taken = {main}
         for family in self.families:
             family.name = free(_wanted(family), taken)
             taken.add(family.name)
@@ -210,7 +214,7 @@ class _Module:
             if part.kind != "leaf":
                 opened += list(_unpacked(part, key))
         heads += ["rng"] * family.draws
-        inputs = [output[0] for output in family.base.inputs]
+        inputs = [str(output[0]) for output in family.base.inputs]
         writer = Writer(family, inputs, {f.name for f in self.families} | set(heads))
         lines = looped(writer.body())
         yield from statement(f"def {name}({', '.join(['params', 'buffers', *heads])}):", 0)
@@ -237,6 +241,12 @@ class _Module:
         output = _built(self.graph.output, leaf)
         updated = "{k: p[k] for k in buffers}" if self.graph.updates else "buffers"
         yield from statement(f"return {output}, {updated}", 4)
+
+
+def main_name(graph: Graph) -> str:
+    """Return the name of the network's function, and of the module."""
+    name = snake(graph.kind.rsplit(".", 1)[-1])
+    return free("network" if name in ("sequential", "module") else name, ())
 
 
 def _keep(block: Block, names: set[str]) -> None:

@@ -59,7 +59,8 @@ def tree(graph: Graph) -> Block:
         kinds.setdefault(block.kind, []).append(block)
     shapes: dict[str, set[str]] = {}
     for block in kinds.get(f"{LIBRARY}container.Sequential", []):
-        shapes.setdefault(_shape(block), set()).add(_place(block))
+        if block.up is not None:
+            shapes.setdefault(_shape(block), set()).add(_place(block))
 
     def kept(block: Block) -> bool:
         if block.up is None:
