@@ -8,6 +8,7 @@ from ._adaptive_pools import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from ._attention import MultiheadAttention
 from ._base import Buffer, Module
 from ._batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ._class_losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, KLDivLoss, NLLLoss
@@ -57,6 +58,7 @@ from ._regression_losses import (
 from ._shapes import ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold
 from ._smooth import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from ._softmax import GLU, LogSoftmax, Softmax, Softmax2d, Softmin
+from ._transformer import TransformerEncoderLayer
 from ._upsample import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -132,6 +134,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -162,6 +165,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -176,7 +176,6 @@ def parameter_dtype(dtype: Any, where: str, *, complex: bool = False) -> Any:
     return chosen
 
 
-def drawn(shape: tuple[int, ...], fan: int, dtype: Any, rngs: nnx.Rngs) -> nnx.Param:
-    """Return a parameter from U(-u, u), with u = 1 / sqrt(fan): PyTorch's linear layers'."""
-    bound = fan**-0.5 if fan else 0.0
+def drawn(shape: tuple[int, ...], bound: float, dtype: Any, rngs: nnx.Rngs) -> nnx.Param:
+    """Return a parameter from U(-bound, bound)."""
     return nnx.Param(uniform(rngs.params(), shape, bound, dtype))

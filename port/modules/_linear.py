@@ -73,10 +73,9 @@ class Linear(Layer):
         self.in_features = integer("in_features", in_features, "Linear")
         self.out_features = integer("out_features", out_features, "Linear")
         chosen = parameter_dtype(dtype, "Linear", complex=True)
-        self.weight: Any = drawn((out_features, in_features), in_features, chosen, rngs)
-        self.bias: Any = (
-            drawn((out_features,), in_features, chosen, rngs) if bias else nnx.data(None)
-        )
+        bound = in_features**-0.5 if in_features else 0.0
+        self.weight: Any = drawn((out_features, in_features), bound, chosen, rngs)
+        self.bias: Any = drawn((out_features,), bound, chosen, rngs) if bias else nnx.data(None)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Map (..., I) to (..., O)."""
@@ -130,11 +129,9 @@ class Bilinear(Layer):
         if in1_features <= 0:
             raise ValueError(f"Bilinear: in1_features must be positive, got {in1_features=}")
         chosen = parameter_dtype(dtype, "Bilinear", complex=True)
-        shape = (out_features, in1_features, in2_features)
-        self.weight: Any = drawn(shape, in1_features, chosen, rngs)
-        self.bias: Any = (
-            drawn((out_features,), in1_features, chosen, rngs) if bias else nnx.data(None)
-        )
+        shape, bound = (out_features, in1_features, in2_features), in1_features**-0.5
+        self.weight: Any = drawn(shape, bound, chosen, rngs)
+        self.bias: Any = drawn((out_features,), bound, chosen, rngs) if bias else nnx.data(None)
 
     def __call__(self, input1: ArrayLike, input2: ArrayLike) -> jax.Array:
         """Map (..., I) and (..., J) to (..., O)."""
