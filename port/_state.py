@@ -137,7 +137,7 @@ def _tree(module: Any, where: str) -> Tree:
 
 def _values(entry: Entry, value: Any) -> list[jax.Array]:
     """Return what the variables of an entry get, or raise with PyTorch's words."""
-    name, own = entry.name, jax.eval_shape(entry.value)
+    name, own = entry.name, entry.form()
     try:
         given = numbers(value)
     except (TypeError, RuntimeError) as error:  # RuntimeErrors are PyTorch's, of its tensors

@@ -32,6 +32,13 @@ class Entry:
             return self._out(*values)
         return jax.eval_shape(self._out, *values)
 
+    def form(self) -> jax.ShapeDtypeStruct:
+        """Return the tensor's shape and dtype."""
+        own = self.variables[0].get_value()
+        if self.layout is SAME and len(self.variables) == 1:
+            return jax.ShapeDtypeStruct(own.shape, own.dtype)
+        return jax.eval_shape(self.value)
+
     def _out(self, *values: jax.Array) -> jax.Array:
         parts = [self.layout.out(value) for value in values]
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
@@ -149,7 +156,7 @@ def _nodes(prefix: str, node: Any, above: tuple[Any, ...]) -> Iterator[tuple[str
     known = names(node)
     for name, child in _items(node):
         new = known.children.get(name, name)
-        if new is None or isinstance(child, nnx.Variable) or name.startswith("_pytree__"):
+        if new is None or isinstance(child, nnx.Variable):
             continue
         if _holds_variables(child):
             yield from _nodes(f"{prefix}{new}." if new else prefix, child, (*above, node))

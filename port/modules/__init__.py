@@ -9,7 +9,7 @@ from ._adaptive_pools import (
     AdaptiveMaxPool3d,
 )
 from ._attention import MultiheadAttention
-from ._base import Buffer, Module
+from ._base import Buffer, Module, Parameter
 from ._batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ._class_losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, KLDivLoss, NLLLoss
 from ._containers import ModuleDict, ModuleList, Sequential
@@ -138,6 +138,7 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
+    "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",

@@ -12,6 +12,7 @@ from ..functional._arguments import COMPLEX, FLOATING, boolean
 
 Self = TypeVar("Self", bound="Layer")
 Randomness = nnx.Rngs | nnx.RngStream | jax.Array
+Parameter = nnx.Param  # torch.nn.Parameter's name for it
 
 
 class Buffer(nnx.Variable):

@@ -12,7 +12,7 @@ import port
 from port.modules._base import Layer
 
 # Made of anything, or with a base class of ours in PyTorch's place.
-FREE = {"Buffer", "Identity", "Module", "Sequential"}
+FREE = {"Buffer", "Identity", "Module", "Parameter", "Sequential"}
 NAMES = [name for name in port.modules.__all__ if name not in FREE]
 OURS = {"dtype", "rngs"}
 # PyTorch's own construction of a layer from a table, under names that it keeps to itself.
