@@ -8,6 +8,7 @@ from ._batch_norm import batch_norm, batch_norm_update, instance_norm, instance_
 from ._binary_losses import binary_cross_entropy, binary_cross_entropy_with_logits
 from ._class_losses import cross_entropy, nll_loss
 from ._class_margin_losses import multi_margin_loss, multilabel_margin_loss
+from ._ctc import ctc_loss
 from ._density_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from ._distance import cosine_similarity, pairwise_distance
 from ._dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
@@ -49,6 +50,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",

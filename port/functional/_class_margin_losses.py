@@ -5,7 +5,14 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ._arguments import array, check_dtype, check_same_dtype, number, optional
-from ._reduction import check_inside, class_numbers, outside_is_nan, reduced, reduction_of
+from ._reduction import (
+    check_inside,
+    class_numbers,
+    known,
+    outside_is_nan,
+    reduced,
+    reduction_of,
+)
 
 DTYPES = ("float32", "float64")
 
@@ -70,7 +77,7 @@ def multi_margin_loss(
     """
     where = "multi_margin_loss"
     kind = reduction_of(where, reduction, size_average, reduce)
-    if p not in (1, 2):
+    if known("p", p, where) not in (1, 2):
         raise ValueError(f"{where}: p must be 1 or 2, got {p=}")
     x, rows = _scores(where, input)
     numbers = class_numbers("target", target, where)

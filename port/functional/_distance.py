@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from custom_vjp import functional as conventions
 
 from ._arguments import array, boolean, is_inexact, number
-from ._reduction import promoted
+from ._reduction import known, promoted
 
 
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> jax.Array:
@@ -78,5 +78,5 @@ def pairwise_distance(
     if not is_inexact(dtype):
         dtype = jnp.dtype("float32")
     apart = (a - b).astype(jnp.promote_types(dtype, jnp.float32)) + number("eps", eps, where)
-    y = conventions.vector_norm(apart, p, -1, boolean("keepdim", keepdim, where))
+    y = conventions.vector_norm(apart, known("p", p, where), -1, boolean("keepdim", keepdim, where))
     return y.astype(jnp.finfo(dtype).dtype)

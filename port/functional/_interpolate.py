@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 import conv
 
-from . import _resample
 from ._arguments import FLOATING, array, boolean, check_dtype, integer
-from ._resample import Axis, Taps
+from ._resample import Axis
+from ._resize import filtered, nearest
 
 Size = int | Sequence[int]
 Factor = float | Sequence[float]
@@ -31,9 +30,6 @@ FILTERS = {
 }
 ANTIALIAS = ("bilinear", "bicubic", "lanczos")
 BYTES = (*ANTIALIAS, *NEAREST)
-# Images of at most this many rows and columns together have their nearest pixels computed by
-# another formula of PyTorch's.
-SHORT = 128
 
 
 def interpolate(
@@ -82,11 +78,12 @@ def interpolate(
     Positions are computed in float32, and for float64 in part, as PyTorch's CPU does; bytes are
     weighted with integers as there. float16 and bfloat16 are computed in float32 and rounded once,
     where PyTorch rounds more often. The derivative is that of the function; PyTorch's of 'nearest'
-    takes other pixels in the few cases where its two formulas for their positions disagree.
+    takes other elements in the few cases where its two formulas for their positions disagree. An
+    image that becomes one column wide is resized as any other; PyTorch 2.13 repeats its first row
+    with antialias, and for bytes of more than four channels.
 
     Example:
-      >>> import jax.numpy as jnp
-      >>> from port.functional import interpolate
+      >>>       >>> from port.functional import interpolate
       >>> interpolate(jnp.array([[[0.0, 4.0]]]), scale_factor=2, mode="linear")
       Array([[[0., 1., 3., 4.]]], dtype=float32)
 
@@ -100,6 +97,9 @@ def interpolate(
     )
     counts, factors = _sizes(space, size, scale_factor, bool(recompute_scale_factor))
     if mode == "area":
+        check_dtype("input", x, FLOATING, "interpolate")
+        if min(counts) < 0:
+            raise ValueError(f"interpolate: sizes must not be negative, got size={counts}")
         return AREA[len(space) - 1](x, counts)
     _check_sizes(x, space, counts)
     smooth = bool(antialias)
@@ -107,8 +107,8 @@ def interpolate(
     check_dtype("input", x, (*floats, "uint8") if mode in BYTES else floats, "interpolate")
     axes = tuple(Axis(n, m, f, align) for n, m, f in zip(space, counts, factors, strict=True))
     if mode in NEAREST:
-        return _nearest(x, axes, exact=mode == "nearest-exact")
-    return _filtered(x, axes, FILTERS[mode][0], smooth)
+        return nearest(x, axes, exact=mode == "nearest-exact")
+    return filtered(x, axes, FILTERS[mode][0], smooth)
 
 
 def upsample(
@@ -257,63 +257,3 @@ def _check_sizes(x: jax.Array, space: tuple[int, ...], counts: tuple[int, ...]) 
         )
     if x.shape[1] == 0:
         raise ValueError(f"interpolate: input must have a channel, got input.shape={x.shape}")
-
-
-def _real(x: jax.Array) -> Any:
-    """Return the type that positions are computed in."""
-    return np.float64 if x.dtype == np.float64 else np.float32
-
-
-def _nearest(x: jax.Array, axes: tuple[Axis, ...], exact: bool) -> jax.Array:
-    short = len(axes) == 2 and axes[0].count + axes[1].count <= SHORT
-    for i, axis in enumerate(axes):
-        indices = _resample.nearest(axis, _real(x), exact=exact, short=short)
-        x = _pick(x, indices, i + 2)
-    return x
-
-
-def _pick(x: jax.Array, indices: np.ndarray, dim: int) -> jax.Array:
-    """Return the elements at constant positions along a dimension."""
-    size, count = x.shape[dim], len(indices)
-    if count == size and (indices == np.arange(size)).all():
-        return x
-    if count % size == 0 and (indices == np.arange(count) // (count // size)).all():
-        # Copies side by side: the gradient is a sum rather than a scatter.
-        return jnp.repeat(x, count // size, axis=dim)
-    return jnp.take(x, indices, axis=dim, mode="clip")
-
-
-def _filtered(x: jax.Array, axes: tuple[Axis, ...], filter: str, smooth: bool) -> jax.Array:
-    dtype = x.dtype
-    if dtype == np.uint8:
-        for i, axis in reversed(list(enumerate(axes))):
-            if axis.size != axis.count:
-                taps, bits = _resample.of_bytes(axis, filter, antialias=smooth)
-                rounded = _combine(x.astype(np.int32), taps, i + 2) + (1 << (bits - 1))
-                x = jnp.clip(rounded >> bits, 0, 255).astype(np.uint8)
-        return x
-    real = _real(x)
-    x = x.astype(real)
-    for i, axis in reversed(list(enumerate(axes))):
-        if axis.size == axis.count and (smooth or filter == "linear"):
-            continue
-        if smooth:
-            taps = _resample.smooth(axis, filter, real)
-        else:
-            taps = (_resample.linear if filter == "linear" else _resample.cubic)(axis, real)
-        x = _combine(x, taps, i + 2)
-    return x.astype(dtype)
-
-
-def _combine(x: jax.Array, taps: Taps, dim: int) -> jax.Array:
-    """Return the weighted sum of each result's taps along a dimension."""
-    shape = [-1 if i == dim else 1 for i in range(x.ndim)]
-    total = None
-    for t in range(taps.indices.shape[1]):
-        part = jnp.take(x, taps.indices[:, t], axis=dim, mode="clip")
-        if taps.valid is not None:
-            part = jnp.where(taps.valid[:, t].reshape(shape), part, jnp.zeros_like(part))
-        part = part * taps.weights[:, t].reshape(shape)
-        total = part if total is None else total + part
-    assert total is not None
-    return total
