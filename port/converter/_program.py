@@ -236,7 +236,10 @@ def needs_key(node: Node) -> bool:
     switch = SWITCHES.get(node.operation)
     if switch is None:
         return True
-    return len(node.args) > switch and bool(node.args[switch])
+    dropout = switch == 2
+    return (
+        len(node.args) > switch and bool(node.args[switch]) and not (dropout and node.args[1] == 0)
+    )
 
 
 def _argument(i: Input, value: Any, sizes: dict[str, int]) -> Any:

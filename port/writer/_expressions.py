@@ -8,6 +8,26 @@ from ._calls import has_call, library_call
 from ._text import SIGN, Text, binary, call, held, method, write
 
 Expression = Callable[..., Text]
+# Operations short enough to hold another call in their arguments.
+LIGHT = (
+    "aten.relu",
+    "aten.relu6",
+    "aten.silu",
+    "aten.gelu",
+    "aten.sigmoid",
+    "aten.tanh",
+    "aten.hardswish",
+    "aten.hardsigmoid",
+    "aten.hardtanh",
+    "aten.leaky_relu",
+    "aten.elu",
+    "aten.softmax",
+    "aten.add",
+    "aten.sub",
+    "aten.mul",
+    "aten.div",
+    "aten.dropout",
+)
 END = 2**63 - 1
 
 
@@ -44,6 +64,8 @@ def _power(x: Any, exponent: Any) -> Text:
 def _divide(x: Any, y: Any, rounding_mode: str | None = None) -> Text:
     if rounding_mode is None:
         return binary("/", x, y)
+    if rounding_mode == "floor":
+        return binary("//", x, y)
     return call('OPERATIONS["aten.div.Tensor_mode"]', x, y, rounding_mode=rounding_mode)
 
 
@@ -122,7 +144,7 @@ def _permute(x: Any, dims: Any) -> Text:
 
 def _expand(x: Any, size: Any, implicit: Any = False) -> Text:
     del implicit
-    if isinstance(size, Text) or any(s == -1 for s in size if not isinstance(s, Text)):
+    if not isinstance(size, Text) and any(s == -1 for s in size if not isinstance(s, Text)):
         return call('OPERATIONS["aten.expand.default"]', x, size)
     return call("jnp.broadcast_to", x, size)
 
@@ -199,14 +221,8 @@ def _joined(name: str) -> Expression:
 def _split(x: Any, size: Any, dim: Any = 0) -> Text:
     if isinstance(size, tuple):
         ends = [sum(size[: i + 1]) for i in range(len(size) - 1)]
-        if len(set(size)) == 1:
-            return call("jnp.split", x, len(size), dim)
         return call("jnp.split", x, tuple(ends), dim)
-    return call('OPERATIONS["aten.split.Tensor"]', x, size, dim)
-
-
-def _chunk(x: Any, chunks: Any, dim: Any = 0) -> Text:
-    return call('OPERATIONS["aten.chunk.default"]', x, chunks, dim)
+    return call('OPERATIONS["aten.split_with_sizes.default"]', x, size, dim)
 
 
 def _unbind(x: Any, dim: Any = 0) -> Text:
@@ -260,6 +276,24 @@ def _copy(x: Any, source: Any, *_: Any) -> Text:
 
 def _arange(*bounds: Any, dtype: Any = None) -> Text:
     return call("jnp.arange", *bounds, **{} if dtype is None else {"dtype": dtype})
+
+
+def _linspace(start: Any, end: Any, steps: Any, dtype: Any = None) -> Text:
+    return call("jnp.linspace", start, end, steps, **{} if dtype is None else {"dtype": dtype})
+
+
+def _repeat(x: Any, repeats: Any) -> Text:
+    return call("jnp.tile", x, repeats)
+
+
+def _grid_sample(x: Any, grid: Any, mode: Any, padding: Any, align_corners: Any) -> Text:
+    if isinstance(mode, Text) or isinstance(padding, Text):
+        return call(
+            'OPERATIONS["aten.grid_sampler.default"]', x, grid, mode, padding, align_corners
+        )
+    modes = {} if mode == 0 else {"mode": ("bilinear", "nearest", "bicubic")[mode]}
+    edges = {} if padding == 0 else {"padding_mode": ("zeros", "border", "reflection")[padding]}
+    return call("F.grid_sample", x, grid, **modes, **edges, align_corners=align_corners)
 
 
 def _meshgrid(tensors: Sequence[Any], indexing: str = "ij") -> Text:
@@ -359,8 +393,6 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.view.default": _reshape,
     "aten.reshape.default": _reshape,
     "aten._unsafe_view.default": _reshape,
-    "aten.view_as.default": lambda x, y: method(x, "reshape", Text(f"{held(y)}.shape")),
-    "aten.reshape_as.default": lambda x, y: method(x, "reshape", Text(f"{held(y)}.shape")),
     "aten.flatten.using_ints": _flatten,
     "aten.permute.default": _permute,
     "aten.transpose.int": lambda x, a, b: method(x, "swapaxes", a, b),
@@ -370,7 +402,6 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.squeeze.default": _squeeze,
     "aten.squeeze.dim": _squeeze,
     "aten.expand.default": _expand,
-    "aten.expand_as.default": lambda x, y: call("jnp.broadcast_to", x, Text(f"{held(y)}.shape")),
     "aten.slice.Tensor": _slice,
     "aten.slice_scatter.default": _slice_scatter,
     "aten.select.int": _select,
@@ -381,9 +412,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.cat.default": _joined("concatenate"),
     "aten.stack.default": _joined("stack"),
     "aten.split_with_sizes.default": _split,
-    "aten.split.sizes": _split,
-    "aten.split.Tensor": _split,
-    "aten.chunk.default": _chunk,
+    "aten.chunk.default": lambda x, count, dim=0: call("jnp.split", x, count, dim),
     "aten.unbind.int": _unbind,
     "aten.roll.default": _roll,
     "aten.to.dtype": _cast,
@@ -410,6 +439,9 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.arange.default": _arange,
     "aten.arange.start": _arange,
     "aten.arange.start_step": _arange,
+    "aten.linspace.default": _linspace,
+    "aten.repeat.default": _repeat,
+    "aten.grid_sampler.default": _grid_sample,
     "aten.meshgrid.indexing": _meshgrid,
     "aten.embedding.default": _embedding,
     "aten.bernoulli.p": _bernoulli,

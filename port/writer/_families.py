@@ -1,13 +1,15 @@
 """One function for all copies of a block: where they differ, and what may be left out."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from ._bodies import Array, Body, Input, OwnSize, Reference, Result
-from ._names import free
+from ._bodies import Array, Body, Input, OwnSize, Reference, Result, Shape
+from ._expressions import LIGHT
+from ._names import another, free
 
 MISSING = object()
 
@@ -74,6 +76,7 @@ class Family:
       base: the copy with the most items.
       copies: all of them, the base first.
       segments: what some of them lack.
+      shapes: {(item, leaf): what is written for a shape that differs between copies}.
       settings: in what else they differ.
       name: of the function.
       draws: whether it needs a key.
@@ -83,6 +86,7 @@ class Family:
     base: Body
     copies: list[Copy] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    shapes: dict[tuple[int, int], tuple[int | OwnSize, ...]] = field(default_factory=dict)
     settings: list[Setting] = field(default_factory=list)
     name: str = ""
     draws: bool = False
@@ -215,24 +219,28 @@ def _settle(family: Family) -> None:
             if isinstance(leaf.value, Input | Result):
                 continue
             values = [_value(copy, place, k) for copy in family.copies]
+            if isinstance(leaf.value, Shape):
+                form = _common_shape([v for v in values if v is not MISSING])
+                if form is not None:
+                    family.shapes[place, k] = form
+                    continue
+                values = [v if v is MISSING else v.target for v in values]
             known = {repr(v) for v in values if v is not MISSING}
             if isinstance(leaf.value, Array) or any(isinstance(v, Array) for v in values):
                 continue
             if len(known) > 1 and leaf.name == "groups":
                 values = _depthwise(values)
-            name = "depthwise" if any(isinstance(v, bool) for v in values) else leaf.name
+            flags = leaf.name == "groups" and any(isinstance(v, bool) for v in values)
+            name = "depthwise" if flags else leaf.name
             if len(known) > 1 and not _joined(family.settings, name, values, (place, k)):
-                if name in names:
+                if name in names and _word(item.path):
                     name = f"{_word(item.path)}_{name}"
-                while name in names:
-                    name += "_"
+                name = another(name, names)
                 names.add(name)
                 family.settings.append(Setting(name, values, [(place, k)]))
     _widen(family)
     for segment in family.segments:
-        name = _flag(family.base, segment)
-        while name in names:
-            name += "_"
+        name = another(_flag(family.base, segment), names)
         names.add(name)
         segment.flag = name
         values = [segment.start in copy.items for copy in family.copies]
@@ -241,6 +249,25 @@ def _settle(family: Family) -> None:
         item.draw is not None or (item.callee is not None and item.callee.draws)
         for item in family.base.items
     )
+
+
+def _common_shape(shapes: Sequence[Shape]) -> tuple[int | OwnSize, ...] | None:
+    """Return one shape for all: numbers, sizes of what is reshaped, and one that is left (-1)."""
+    if len({(len(s.target), len(s.source)) for s in shapes}) > 1:
+        return None
+    form: list[int | OwnSize] = []
+    for j in range(len(shapes[0].target)):
+        numbers = [s.target[j] for s in shapes]
+        own = [
+            i
+            for i in range(len(shapes[0].source))
+            if all(s.source[i] == n for s, n in zip(shapes, numbers, strict=True))
+        ]
+        if own and (own[0] == j == 0 or len(set(numbers)) > 1):
+            form.append(OwnSize(f"[{own[0]}]"))
+        else:
+            form.append(numbers[0] if len(set(numbers)) == 1 else -1)
+    return tuple(form) if form.count(-1) < 2 else None
 
 
 def _depthwise(values: Sequence[Any]) -> list[Any]:
@@ -273,7 +300,7 @@ def _joined(
 ) -> bool:
     """Make a place part of a setting of the same name that has the same values."""
     for setting in settings:
-        same_name = setting.name == name or setting.name.endswith(f"_{name}")
+        same_name = re.fullmatch(rf"(\w+_)?{name}(_\d+)?", setting.name)
         pairs = list(zip(setting.values, values, strict=True))
         if same_name and all(a is MISSING or b is MISSING or repr(a) == repr(b) for a, b in pairs):
             setting.values = [b if a is MISSING else a for a, b in pairs]
@@ -285,7 +312,7 @@ def _joined(
 def _word(path: str) -> str:
     """Return a path's last part that is a word."""
     words = [part for part in path.split(".") if part and not part.isdigit()]
-    return words[-1] if words else "other"
+    return words[-1] if words else ""
 
 
 def _flag(base: Body, segment: Segment) -> str:
@@ -296,4 +323,5 @@ def _flag(base: Body, segment: Segment) -> str:
     words = [part for part in first.path.split(".") if part and not part.isdigit()]
     if words:
         return words[0]
-    return "activation" if len(items) == 1 else "longer"
+    operation = first.node.operation.split(".")[1] if first.node is not None else "longer"
+    return "activation" if f"aten.{operation}" in LIGHT else operation

@@ -2,47 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ._bodies import Array, Input, Item, Literal, OwnSize, Reference, Result, Slot
-from ._expressions import expression
+from ._expressions import LIGHT, expression
 from ._families import MISSING, Family, Segment
 from ._layout import statement
+from ._loops import Line, growth, split
 from ._names import free, letters, snake
 from ._text import TEST, Text, call, held, method, write
 
-# Operations short enough to hold another call in their arguments.
-LIGHT = (
-    "aten.relu",
-    "aten.relu6",
-    "aten.silu",
-    "aten.gelu",
-    "aten.sigmoid",
-    "aten.tanh",
-    "aten.hardswish",
-    "aten.hardsigmoid",
-    "aten.hardtanh",
-    "aten.leaky_relu",
-    "aten.elu",
-    "aten.softmax",
-    "aten.add",
-    "aten.mul",
-    "aten.dropout",
-)
 # Modules whose name says nothing about what they give.
 GENERIC = r"(conv|bn|norm|fc|act|relu|features|layers?|blocks?)\d*"
 LONGEST = 72  # characters of an expression inside of another
 MOST = 6  # values that are unpacked
-
-
-@dataclass
-class Line:
-    """A statement; `loop` is its call, where it may be part of a loop."""
-
-    text: str
-    depth: int
-    loop: tuple[str, str, str] | None = None
 
 
 class Writer:
@@ -192,9 +165,16 @@ class Writer:
                 return Text(f"p.get({self.label(array)})")
         if isinstance(leaf.value, Input | Array | Result | Literal):
             return self.value(leaf.value)
+        if (number, k) in self.family.shapes:
+            parts = self.family.shapes[number, k]
+            return tuple(self._own(number, n) if isinstance(n, OwnSize) else n for n in parts)
         if isinstance(leaf.value, OwnSize):
-            return Text(f"{held(self._leaf(number, 0))}.shape{leaf.value.index}")
+            return self._own(number, leaf.value)
         return leaf.value
+
+    def _own(self, number: int, size: OwnSize) -> Text:
+        """Return a size of an operation's first argument."""
+        return Text(f"{held(self._leaf(number, 0))}.shape{size.index}")
 
     def _of_copy(self, copy: Any, number: int, k: int) -> Any:
         if number not in copy.items:
@@ -209,7 +189,9 @@ class Writer:
         assert item.node is not None
         args, kwargs = self._filled(number, item.form[0]), self._filled(number, item.form[1])
         if item.draw is not None:
-            kwargs["rng"] = call("key", Text("rng"), Text(self.label(Array(item.draw))))
+            draw = self._leaf(number, item.draw)
+            which = [] if draw == 0 else [draw]
+            kwargs["rng"] = call("key", Text("rng"), Text(self.label(Array(item.path))), *which)
         text = expression(item.node.operation, args, kwargs)
         cast = item.node.cast
         if isinstance(cast, str):
@@ -364,96 +346,6 @@ class Writer:
 
     def _line(self, text: str, loop: tuple[str, str, str] | None = None) -> None:
         self.lines.append(Line(text, self.depth, loop))
-
-
-def split(path: str) -> tuple[str, str]:
-    """Return a path without the number at its end, and the number."""
-    found = re.fullmatch(r"(.*?)(0|[1-9]\d*)", path)
-    return (found[1], found[2]) if found else (path, "")
-
-
-def growth(family: Family, start: int) -> int:
-    """Return the end of a run of calls that each take a list: the one before, and its result."""
-    items, end = family.base.items, start
-    known: Any = None
-    while end < len(items) and not any(s.start <= end < s.end for s in family.segments):
-        item = items[end]
-        if item.callee is None or item.outputs != 1 or len(item.form[0]) != 1:
-            break
-        parts = item.form[0][0]
-        if not isinstance(parts, tuple):
-            break
-        references = tuple(item.leaves[slot.k].value for slot in parts)
-        settings = [repr(item.leaves[slot.k].value) for slot in item.form[1].values()]
-        head, digits = split(item.path)
-        same = (item.callee.number, settings, head)
-        if known and (references, same, int(digits or -1)) != known:
-            break
-        known = ((*references, Result(end)), same, int(digits or -1) + 1)
-        end += 1
-    varied = any(start <= item < end for s in family.settings for item, _ in s.places)
-    return (
-        end if end - start >= 3 and not varied and _whole(family, start, end, known[0]) else start
-    )
-
-
-def _whole(family: Family, start: int, end: int, values: tuple[Any, ...]) -> bool:
-    """Whether what a run gives is taken as the list of these values only."""
-
-    def inside(value: Any) -> bool:
-        return isinstance(value, Result) and start <= value.item < end
-
-    for item in family.base.items[end:]:
-        for part in (*item.form[0], *item.form[1].values()):
-            slots = part if isinstance(part, tuple) else (part,)
-            taken = tuple(item.leaves[s.k].value for s in slots if isinstance(s, Slot))
-            if any(map(inside, taken)) and taken != values:
-                return False
-    return not any(map(inside, family.base.outputs))
-
-
-def looped(lines: Sequence[Line]) -> list[Line]:
-    """Write three and more calls, of modules with one number after another, as a loop."""
-    found: list[Line] = []
-    place = 0
-    while place < len(lines):
-        run = [lines[place]]
-        while place + len(run) < len(lines) and _follows(run[-1], lines[place + len(run)]):
-            run.append(lines[place + len(run)])
-        if len(run) < 3:
-            found += run[:1]
-            place += 1
-            continue
-        path, _, _ = run[0].loop  # type: ignore[misc]
-        head, digits = split(path)
-        start = int(digits)
-        bounds = f"{start}, {start + len(run)}" if start else str(len(run))
-        found.append(Line(f"for i in range({bounds}):", run[0].depth))
-        found.append(Line(_numbered(run[0].text, path, head), run[0].depth + 1))
-        place += len(run)
-    return found
-
-
-def _numbered(text: str, path: str, head: str) -> str:
-    whole, inside = f'"{path}"', f'f"{{name}}.{path}"'
-    if inside in text:
-        return text.replace(inside, f'f"{{name}}.{head}{{i}}"')
-    return text.replace(whole, f'f"{head}{{i}}"')
-
-
-def _follows(line: Line, after: Line) -> bool:
-    if line.loop is None or after.loop is None or line.depth != after.depth:
-        return False
-    (path, target, text), (path_after, target_after, text_after) = line.loop, after.loop
-    (head, last), (head_after, last_after) = split(path), split(path_after)
-    if not (last and last_after) or int(last_after) != int(last) + 1:
-        return False
-    same = _numbered(text, path, head)
-    return (same, head, target) == (
-        _numbered(text_after, path_after, head_after),
-        head_after,
-        target_after,
-    )
 
 
 def render(lines: Sequence[Line]) -> Iterator[str]:

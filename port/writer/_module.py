@@ -8,15 +8,19 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..converter import Graph, Program, Value
 from ..converter._structure import Structure
-from ._bodies import Body, Reader
+from ._bodies import Body
+from ._canonical import canonical
 from ._families import Family, families
-from ._function import Writer, looped, render, signature
+from ._function import Writer, render, signature
 from ._layout import statement
+from ._loops import looped
 from ._names import free, letters, snake
+from ._reading import Reader
 from ._tree import Block, tree
 
 KEY = '''
@@ -24,11 +28,24 @@ def key(rng, name):
     """Return a key that belongs to a module's name."""
     return jax.random.fold_in(rng, zlib.crc32(name.encode()))
 '''
+KEYS = '''
+def key(rng, name, draw=0):
+    """Return a key that belongs to a module's name, and to its first draw, or a later one."""
+    name = f"{name}#{draw}" if draw else name
+    return jax.random.fold_in(rng, zlib.crc32(name.encode()))
+'''
 
 
 def source(program: Program) -> str:
     """Return a program as a Python module of plain JAX; see `Program.source`."""
-    return formatted("\n".join(_Module(program).lines()) + "\n")
+    return written(program)[0]
+
+
+def written(program: Program) -> tuple[str, dict[str, jax.Array]]:
+    """Return a program's module, and the arrays that it reads."""
+    module = _Module(program)
+    text = formatted("\n".join(module.lines()) + "\n")
+    return text, program.params | program.buffers | module.arrays
 
 
 def formatted(text: str) -> str:
@@ -42,7 +59,7 @@ def formatted(text: str) -> str:
 
 class _Module:
     def __init__(self, program: Program) -> None:
-        self.program = program
+        self.program = program = canonical(program)
         self.graph: Graph = program.graph
         small = {name: a for name, a in program.constants.items() if a.size == 1}
         literals = {
@@ -50,6 +67,7 @@ class _Module:
             for i in self.graph.inputs
             if i.kind == "constant" and i.target in small
         }
+        self.arrays = {k: a for k, a in program.constants.items() if k not in small}
         self.reader = Reader(self.graph, literals)
         self.root = tree(self.graph)
         _keep(self.root, {node.name for node in self.reader.nodes})
@@ -112,7 +130,8 @@ class _Module:
         draws = bool(re.search(r"\bkey\(rng", body))
         yield from self._head(name, body, draws)
         if draws:
-            yield from KEY.splitlines()
+            several = re.search(r"\bkey\(rng, [^()]*, (\d|draw)", body)
+            yield from (KEYS if several else KEY).splitlines()
         yield from ["", ""]
         yield from main
         for lines in reversed(functions):
@@ -170,7 +189,7 @@ class _Module:
 
     def _load(self) -> Iterator[str]:
         """Yield the function that reads the weights."""
-        buffers = {*self.program.buffers, *self.program.constants}
+        buffers = {*self.program.buffers, *self.arrays}
         last = sorted({b.rsplit(".", 1)[-1] for b in buffers})
         clash = any(p.rsplit(".", 1)[-1] in last for p in self.program.params)
         if buffers:
@@ -219,7 +238,7 @@ class _Module:
         lines = looped(writer.body())
         yield from statement(f"def {name}({', '.join(['params', 'buffers', *heads])}):", 0)
         yield '    """Compute the network: the output, and the buffers."""'
-        whole = "params | buffers" if self.program.buffers or self.program.constants else "params"
+        whole = "params | buffers" if self.program.buffers or self.arrays else "params"
         yield f"    p = {whole}"
         for text in opened:
             yield from statement(text, 4)

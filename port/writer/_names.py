@@ -27,6 +27,15 @@ def free(wanted: str, taken: Iterable[str]) -> str:
     return name
 
 
+def another(wanted: str, taken: Iterable[str]) -> str:
+    """Return a name with a number behind it, where it is taken."""
+    known = set(taken)
+    name, count = wanted, 2
+    while name in known:
+        name, count = f"{wanted}_{count}", count + 1
+    return name
+
+
 def letters() -> Iterator[str]:
     """Yield short names."""
     yield from LETTERS

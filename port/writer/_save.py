@@ -5,15 +5,15 @@ from pathlib import Path
 
 from .._safetensors import write
 from ..converter import Program
-from ._module import main_name, source
+from ._module import main_name, written
 
 
 def save(program: Program, folder: str | os.PathLike[str]) -> Path:
     """Write a program's module and weights; return the module's path."""
-    text = source(program)
+    text, arrays = written(program)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    write(place / "weights.safetensors", program.params | program.buffers | program.constants)
+    write(place / "weights.safetensors", arrays)
     module = place / f"{main_name(program.graph)}.py"
     module.write_text(text)
     return module

@@ -12,7 +12,7 @@ Array = jax.Array
 
 
 def _dropout(input: Array, p: float, train: bool | None = True, *, rng: Any = None) -> Array:
-    return F.dropout(input, p, train is not False, rng=rng)
+    return F.dropout(input, p, train is not False and p > 0, rng=rng)
 
 
 def _native_dropout(
@@ -23,18 +23,18 @@ def _native_dropout(
 
 def _feature_dropout(input: Array, p: float, train: bool, *, rng: Any = None) -> Array:
     """Drop whole channels."""
-    if not train:
+    if not train or p == 0:
         return input
     ones = jnp.ones((*input.shape[:2], *(1,) * (input.ndim - 2)), input.dtype)
     return input * F.dropout(ones, p, rng=rng)
 
 
 def _alpha_dropout(input: Array, p: float, train: bool, *, rng: Any = None) -> Array:
-    return F.alpha_dropout(input, p, train, rng=rng)
+    return F.alpha_dropout(input, p, train and p > 0, rng=rng)
 
 
 def _feature_alpha_dropout(input: Array, p: float, train: bool, *, rng: Any = None) -> Array:
-    return F.feature_alpha_dropout(input, p, train, rng=rng)
+    return F.feature_alpha_dropout(input, p, train and p > 0, rng=rng)
 
 
 def _bernoulli(x: Array, p: float | Array | None = None, *, rng: Any) -> Array:
