@@ -16,6 +16,7 @@ PyTorch's layer does:
   has PyTorch's).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,15 +76,8 @@ def _swapped(weight: jax.Array) -> jax.Array:
 
 def _columns(kernel: jax.Array, outputs: int) -> jax.Array:
     """(*inputs, *outputs) -> (all outputs, all inputs)."""
-    wide = kernel.reshape(-1, _product(kernel.shape[kernel.ndim - outputs :]))
+    wide = kernel.reshape(-1, math.prod(kernel.shape[kernel.ndim - outputs :]))
     return wide.swapaxes(0, 1)
-
-
-def _product(shape: Shape) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
 
 
 def _rows_back(weight: jax.Array, shape: Shape) -> jax.Array:

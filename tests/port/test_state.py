@@ -167,6 +167,17 @@ def test_convolutions_take_pytorchs_state(dims: int, transposed: bool) -> None:
         assert_same(value, theirs.state_dict()[key], key)
 
 
+def test_classes_that_derive_from_flax_layers_or_are_in_no_line() -> None:
+    """A subclass has the names of the layer above it, and its own; all else its attributes'."""
+    layer = nnx.LoRALinear(3, 4, lora_rank=2, rngs=nnx.Rngs(0))
+    shapes = {name: value.shape for name, value in port.state_dict(layer).items()}
+    assert shapes == {"weight": (4, 3), "bias": (4,), "lora.lora_a": (3, 2), "lora.lora_b": (2, 4)}
+    several = nnx.LinearGeneral(3, 4, batch_axis={0: 5}, rngs=nnx.Rngs(0))
+    assert port.state_dict(several)["kernel"].shape == (5, 3, 4)
+    cell = nnx.GRUCell(3, 4, rngs=nnx.Rngs(0))
+    assert list(port.state_dict(cell)) == ["dense_i.weight", "dense_i.bias", "dense_h.weight"]
+
+
 class Twice(nnx.Module):
     """Lists, mappings, a buffer, random streams, and one parameter under two names."""
 
