@@ -494,6 +494,7 @@ REFUSED: list[tuple[str, tuple[Any, ...], dict[str, Any], type[Exception], str]]
     ("local_response_norm", (X, 2), {"alpha": "1"}, TypeError, "alpha='1'"),
     ("normalize", (X,), {"dim": 4}, ValueError, "dim=4"),
     ("normalize", (X[0, 0, 0],), {}, ValueError, "dim=1"),
+    ("normalize", (X,), {"eps": None}, TypeError, "eps=None"),
 ]
 
 
