@@ -143,11 +143,11 @@ class _Module:
 
     def _head(self, name: str, body: str, draws: bool) -> Iterator[str]:
         shapes = [
-            f"{i.target.split('.')[-1]}: {_shape(i.shape)}, {i.dtype}"
+            f"{i.name}: {_shape(i.shape)}, {i.dtype}"
             for i in self.graph.inputs
             if i.kind == "argument" and i.dtype is not None
         ]
-        names = [i.split(":")[0] for i in shapes]
+        names, _, _ = self._arguments()
         mode = "in training mode" if self.graph.updates or draws else "in evaluation mode"
         yield f'"""{self.graph.kind.rpartition(".")[2]} in JAX, {mode}.'
         yield ""
@@ -220,23 +220,38 @@ class _Module:
         if outputs:
             yield from statement(f"return {', '.join(outputs)}", 4)
 
-    def _main(self, name: str) -> Iterator[str]:
-        family, structure = self.main, self.graph.arguments
-        positional, named = structure.parts
+    def _arguments(self) -> tuple[list[str], list[str], dict[str, str]]:
+        """Return the main function's arguments, statements that unpack them, and their names.
+
+        The names are of the graph's inputs; those that are numbers are not among the arguments'.
+        """
+        positional, named = self.graph.arguments.parts
+        taken = {f.name for f in [*self.families, self.main]}
+        names: dict[str, str] = {}
+        for name in self.reader.arguments:
+            names[name] = _other(name, taken)
+            taken.add(names[name])
         heads: list[str] = []
         opened: list[str] = []
-        for part in positional.parts:
-            head = part.leaf if part.kind == "leaf" else _common(part, len(heads))
+        for place, part in enumerate((*positional.parts, *named.parts)):
+            keyword = place - len(positional.parts)
+            if part.kind == "leaf":
+                head = names[part.leaf]
+            else:
+                wanted = named.keys[keyword] if keyword >= 0 else _common(part, place)
+                head = _other(wanted, taken)
+                taken.add(head)
+                opened += list(_unpacked(part.filled(iter(map(names.get, part.leaves()))), head))
             heads.append(head)
-            if part.kind != "leaf":
-                opened += list(_unpacked(part, head))
-        for key, part in zip(named.keys, named.parts, strict=True):
-            heads.append(key)
-            if part.kind != "leaf":
-                opened += list(_unpacked(part, key))
+        return heads, opened, names
+
+    def _main(self, name: str) -> Iterator[str]:
+        family = self.main
+        heads, opened, names = self._arguments()
         heads += ["rng"] * family.draws
-        inputs = [str(output[0]) for output in family.base.inputs]
-        writer = Writer(family, inputs, {f.name for f in self.families} | set(heads))
+        inputs = [names[str(output[0])] for output in family.base.inputs]
+        taken = {f.name for f in self.families} | set(heads) | set(names.values())
+        writer = Writer(family, inputs, taken)
         lines = looped(writer.body())
         yield from statement(f"def {name}({', '.join(['params', 'buffers', *heads])}):", 0)
         yield '    """Compute the network: the output, and the buffers."""'
@@ -247,21 +262,25 @@ class _Module:
         yield from render(lines)
 
         def leaf(value: Any) -> str:
-            if isinstance(value, Value):
-                output = self.reader.resolve(value.name)
-                place = family.base.given.index(output) if output in family.base.given else None
-                if place is not None:
-                    return str(writer.value(family.base.outputs[place]))
-                if output in self.reader.versions:
-                    return f'p["{self.reader.versions[output]}"]'
-                if output[0] in self.reader.arrays:
-                    return f'p["{self.reader.arrays[output[0]]}"]'
-                return output[0]
-            return repr(value)
+            if not isinstance(value, Value):
+                return repr(value)
+            output = self.reader.resolve(value.name)
+            if output in family.base.given:
+                return str(writer.value(family.base.outputs[family.base.given.index(output)]))
+            if output[0] in self.reader.literals:
+                return self.reader.literals[output[0]]
+            target = self.reader.versions.get(output) or self.reader.arrays[output[0]]
+            return f'p["{target}"]'
 
         output = _built(self.graph.output, leaf)
         updated = "{k: p[k] for k in buffers}" if self.graph.updates else "buffers"
         yield from statement(f"return {output}, {updated}", 4)
+
+
+def _other(name: str, taken: set[str]) -> str:
+    """Return an argument's name; a word of the written module's own is changed."""
+    wanted = "x" if name == "input" and "x" not in taken else name
+    return free(wanted, taken)
 
 
 def main_name(graph: Graph) -> str:
