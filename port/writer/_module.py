@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Any
 
 import jax
-import numpy as np
 
 from ..converter import Graph, Program, Value
-from ..converter._structure import Structure
 from ._bodies import Body
 from ._canonical import canonical
 from ._families import Family, families
 from ._function import Writer, render, signature
+from ._interface import built, common, literal, sizes, unpacked
 from ._layout import statement
 from ._loops import looped
 from ._names import free, letters, snake
@@ -63,7 +62,7 @@ class _Module:
         self.graph: Graph = program.graph
         small = {name: a for name, a in program.constants.items() if a.size == 1}
         literals = {
-            i.name: _literal(small[i.target])
+            i.name: literal(small[i.target])
             for i in self.graph.inputs
             if i.kind == "constant" and i.target in small
         }
@@ -143,7 +142,7 @@ class _Module:
 
     def _head(self, name: str, body: str, draws: bool) -> Iterator[str]:
         shapes = [
-            f"{i.name}: {_shape(i.shape)}, {i.dtype}"
+            f"{i.name}: {sizes(i.shape)}, {i.dtype}"
             for i in self.graph.inputs
             if i.kind == "argument" and i.dtype is not None
         ]
@@ -238,10 +237,10 @@ class _Module:
             if part.kind == "leaf":
                 head = names[part.leaf]
             else:
-                wanted = named.keys[keyword] if keyword >= 0 else _common(part, place)
+                wanted = named.keys[keyword] if keyword >= 0 else common(part, place)
                 head = _other(wanted, taken)
                 taken.add(head)
-                opened += list(_unpacked(part.filled(iter(map(names.get, part.leaves()))), head))
+                opened += list(unpacked(part.filled(iter(map(names.get, part.leaves()))), head))
             heads.append(head)
         return heads, opened, names
 
@@ -272,7 +271,7 @@ class _Module:
             target = self.reader.versions.get(output) or self.reader.arrays[output[0]]
             return f'p["{target}"]'
 
-        output = _built(self.graph.output, leaf)
+        output = built(self.graph.output, leaf)
         updated = "{k: p[k] for k in buffers}" if self.graph.updates else "buffers"
         yield from statement(f"return {output}, {updated}", 4)
 
@@ -329,51 +328,3 @@ def _described(block: Block) -> str:
     if not space.startswith("torch.nn.modules"):
         return f"{name} of {space}."
     return f"torch.nn.{name}{f', {block.path!r}' if name == 'Sequential' else ''}."
-
-
-def _literal(array: Any) -> str:
-    value = np.asarray(array).reshape(-1)[0].item()
-    kind = array.dtype.name if array.dtype.name != "bool" else "bool_"
-    shape = f".reshape({array.shape})" if array.ndim else ""
-    return f"jnp.{kind}({value!r}){shape}"
-
-
-def _shape(shape: Sequence[Any]) -> str:
-    return "x".join(str(n) for n in shape) or "a number"
-
-
-def _common(part: Structure, place: int) -> str:
-    """Return a name for an argument that is a container."""
-    first = str(part.leaves()[0]) if part.leaves() else f"arg{place}"
-    return re.sub(r"(_\d+)+$", "", first) or f"arg{place}"
-
-
-def _unpacked(part: Structure, text: str) -> Iterator[str]:
-    """Yield statements that name the parts of an argument."""
-    for k, inner in enumerate(part.parts):
-        if part.kind == "dict":
-            index = f"{text}[{part.keys[k]!r}]"
-        elif part.kind in ("namedtuple", "dataclass"):
-            index = f"{text}.{part.keys[k]}"
-        else:
-            index = f"{text}[{k}]"
-        if inner.kind == "leaf":
-            yield f"{inner.leaf} = {index}"
-        else:
-            yield from _unpacked(inner, index)
-
-
-def _built(part: Structure, leaf: Any) -> str:
-    """Return a structure in Python."""
-    if part.kind == "leaf":
-        return str(leaf(part.leaf))
-    inner = [_built(p, leaf) for p in part.parts]
-    if part.kind == "list":
-        return f"[{', '.join(inner)}]"
-    if part.kind == "dict":
-        pairs = zip(part.keys, inner, strict=True)
-        return "{" + ", ".join(f"{key!r}: {text}" for key, text in pairs) + "}"
-    if part.kind in ("namedtuple", "dataclass"):
-        made = f"collections.namedtuple({part.type.__name__!r}, {list(part.keys)!r})"
-        return f"{made}({', '.join(inner)})"
-    return f"({', '.join(inner)},)" if len(inner) == 1 else f"({', '.join(inner)})"
