@@ -9,8 +9,7 @@ import pytest
 from tests.support.converted import assert_at_rest, assert_in_training
 from tests.support.networks import FEW, MANY, Network
 
-
-# RAFT keeps a pyramid in an attribute of its module from one call to the next, of which torch warns.
+# RAFT keeps a pyramid in an attribute of its module between calls, of which torch warns.
 KEEPS = "ignore:The tensor attributes"
 
 
