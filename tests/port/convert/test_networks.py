@@ -9,8 +9,8 @@ import pytest
 from tests.support.converted import assert_at_rest, assert_in_training
 from tests.support.networks import FEW, MANY, Network
 
-# RAFT keeps a pyramid in an attribute of its module between calls, of which torch warns.
-KEEPS = "ignore:The tensor attributes"
+# Some keep tensors in attributes of their modules between calls, of which torch warns.
+KEEPS = "ignore:The tensor attribute"
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def test_written_network_in_training(network: Network, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore:The tensor attributes")  # RAFT's, which torch warns of
+@pytest.mark.filterwarnings("ignore:The tensor attribute")  # of a module, as torch warns
 @pytest.mark.parametrize("network", MANY, ids=str)
 def test_many_written_networks(network: Network, tmp_path: Path) -> None:
     _compare(network, tmp_path, False)
