@@ -35,6 +35,7 @@ PROGRAMS = "programs"
 GRAPHS = "graphs"
 MAPS = "maps"
 LIBRARY = "library"
+DERIVATIVES = "derivatives"
 WAYS = "ways"
 _CONSEQUENCES = {
     CONVOLUTIONS: "convolutions take JAX's own lowering, which is slower on CPU. Results are the "
@@ -45,6 +46,8 @@ _CONSEQUENCES = {
     "grad.graph shows it by JAX's name",
     GRAPHS: "grad.graph shows what a call was traced into, by JAX's names",
     LIBRARY: "dense convolutions on CPU take other methods, which are slower. Results are the same",
+    DERIVATIVES: "on CPU, networks that nobody differentiates are computed as those in training, "
+    "which is slower. Results are the same",
     MAPS: "a custom_vjp.Function may be refused under jax.shard_map",
     WAYS: "another way is taken. Results are the same",
 }
@@ -71,6 +74,9 @@ def losses(concerning: str = CONVOLUTIONS) -> list[str]:
 # The mark: a text that equations carry from where they are traced to where they are lowered.
 
 MARK = "convgrad"
+# What it says of a convolution: to be lowered by this package, and whether a derivative was taken
+# of it; or to be left to JAX.
+ON, DERIVED, OFF = "on", "derived", "off"
 
 
 def marked(value: str | None) -> AbstractContextManager[Any]:
@@ -94,7 +100,7 @@ def _mark(context: Any) -> str | None:
 
 
 def mark_of_equation(equation: Any) -> str | None:
-    """Return the mark of an equation of a jaxpr: "on", "off", or None.
+    """Return the mark of an equation of a jaxpr: ON, DERIVED, OFF, or None.
 
     Leans on `JaxprEqn.ctx.xla_metadata`.
     """
@@ -106,7 +112,7 @@ def mark_of_equation(equation: Any) -> str | None:
 
 
 def mark_of_lowering(ctx: Any) -> str | None:
-    """Return the mark of the equation that a rule lowers: "on", "off", or None.
+    """Return the mark of the equation that a rule lowers: ON, DERIVED, OFF, or None.
 
     Leans on `LoweringRuleContext.jaxpr_eqn_ctx.xla_metadata`.
     """
@@ -115,6 +121,41 @@ def mark_of_lowering(ctx: Any) -> str | None:
     except AttributeError as error:
         lost("the mark in a lowering rule", error)
         return None
+
+
+def _current_mark() -> str | None:
+    """Return the mark that equations get which are traced now.
+
+    Leans on `jax._src.xla_metadata_lib.current_xla_metadata`.
+    """
+    try:
+        from jax._src import xla_metadata_lib
+
+        return (xla_metadata_lib.current_xla_metadata() or {}).get(MARK)
+    except (ImportError, AttributeError) as error:
+        lost("the mark in force", error, DERIVATIVES)
+        return None
+
+
+def mark_derivatives() -> None:
+    """Mark convolutions as DERIVED that a derivative is taken of, and its own ones.
+
+    What JAX computes stays what it is: its rule is called, inside of another mark. Leans on the
+    table `jax.interpreters.ad.primitive_jvps`.
+    """
+    try:
+        from jax.interpreters import ad
+
+        rule = ad.primitive_jvps[lax.conv_general_dilated_p]
+
+        def marking(*args: Any, **params: Any) -> Any:
+            with marked(DERIVED) if _current_mark() == ON else nullcontext():
+                return rule(*args, **params)
+
+        ad.primitive_jvps[lax.conv_general_dilated_p] = marking
+        _current_mark()
+    except (ImportError, AttributeError, KeyError, TypeError) as error:
+        lost("the table of derivatives", error, DERIVATIVES)
 
 
 # Lowering rules.
@@ -326,14 +367,19 @@ def has_onednn() -> bool:
 
     Read off jaxlib's library: the call's name, and a word of oneDNN's own, which a build without it
     does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
-    call's name, on where jaxlib keeps its library, and on two arguments of `jax.ffi.ffi_call`.
+    call's name, on where jaxlib keeps its library, and on four arguments of `jax.ffi.ffi_call`.
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False  # builds that nobody has asked
     if not _isa("avx2"):
         return False
     try:
-        needed = {"custom_call_api_version", "legacy_backend_config"}
+        needed = {
+            "custom_call_api_version",
+            "legacy_backend_config",
+            "input_layouts",
+            "output_layouts",
+        }
         if missing := needed - inspect.signature(jax.ffi.ffi_call).parameters.keys():
             raise AttributeError(f"jax.ffi.ffi_call has no {', '.join(sorted(missing))}")
         found = util.find_spec("jaxlib")
@@ -350,16 +396,23 @@ def has_onednn() -> bool:
 
 
 def onednn_convolution(
-    config: dict[str, Any], x: jax.Array, w: jax.Array, shape: tuple[int, ...]
+    config: dict[str, Any],
+    x: jax.Array,
+    w: jax.Array,
+    shape: tuple[int, ...],
+    order: tuple[int, ...],
 ) -> jax.Array:
     """Call oneDNN's convolution: `config` says which axes are what, and the window.
 
-    Leans on the call and on how it is configured, a text in JSON.
+    `order` is that of the axes of x and of the result in memory, the innermost last. Leans on the
+    call and on how it is configured, a text in JSON.
     """
     text = {"outer_dimension_partitions": [], "onednn_conv_config": config}
     result: jax.Array = jax.ffi.ffi_call(
         ONEDNN,
         jax.ShapeDtypeStruct(shape, x.dtype),
+        input_layouts=[order, None],
+        output_layouts=order,
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(x, w)

@@ -42,7 +42,7 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
     """
     before = _enabled.set(enabled)
     try:
-        with _jax.marked("on" if enabled else "off"):
+        with _jax.marked(_jax.ON if enabled else _jax.OFF):
             yield
     finally:
         _enabled.reset(before)

@@ -19,6 +19,7 @@ def register() -> dict[str, bool]:
     Where JAX has moved what that needs, its own rules stay, and a warning says so.
     """
     _jax.check_contexts()
+    _jax.mark_derivatives()
     done = {}
     for name, platform in PLATFORMS.items():
         stock = STOCK_RULES[name]

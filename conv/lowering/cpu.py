@@ -224,6 +224,15 @@ def _of_samples(p: Problem) -> bool:
     return p.role != "weight" and p.groups > 1 and large and matrix and several
 
 
+def _long(p: Problem) -> bool:
+    """Whether a kernel along a line is so long that spectra compute it in a tenth of the time."""
+    longest = p.limits.spectra_dense
+    if p.groups > 1:
+        longest = p.limits.spectra_depthwise if p.per_group[0] == 1 else p.taps + 1
+    plain = p.unit_stride and p.unit_dilation and not p.exact
+    return p.dims == 1 and plain and p.taps >= longest
+
+
 def _once(p: Problem) -> bool:
     """Whether a depthwise layer has few positions, or a large kernel.
 
@@ -258,10 +267,11 @@ def _operations(p: Problem) -> int:
 
 def _forward(p: Problem) -> Choice:
     per_group, _ = p.per_group
-    spectral = p.unit_stride and p.unit_dilation and not p.exact
     library = ONEDNN.serves(p)
     if library and p.channels_last:
         return Choice(ONEDNN, "channels last: oneDNN takes them as they come")
+    if library and p.innermost and not _long(p):
+        return Choice(ONEDNN, "oneDNN's, with the channels innermost in memory")
     if p.channels_last and p.groups == 1 and p.has_kernel:
         strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride
         large = p.taps == 1 and p.length >= p.limits.last_pointwise_length
@@ -275,7 +285,7 @@ def _forward(p: Problem) -> Choice:
         if library and _once(p):
             return Choice(ONEDNN, "depthwise, over few positions or a large kernel: oneDNN's")
         if per_group == 1:
-            if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise:
+            if _long(p):
                 return Choice(SPECTRA, "a long kernel is a product of spectra")
             if p.dims == 1 and p.taps >= p.limits.depthwise_steps:
                 return Choice(DEPTHWISE_IN_STEPS, "one channel a group, a long kernel: in a loop")
@@ -299,7 +309,7 @@ def _forward(p: Problem) -> Choice:
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
         return Choice(PATCHIFY, "windows that tile the input are channels")
-    if p.dims == 1 and spectral and p.taps >= p.limits.spectra_dense:
+    if _long(p):
         return Choice(SPECTRA, "a long kernel is a product of spectra")
     if library and (p.dims > 1 or p.in_channels > 1):
         return Choice(ONEDNN, "dense: oneDNN's")

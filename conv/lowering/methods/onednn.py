@@ -53,7 +53,7 @@ def takes(p: Problem) -> bool:
         p.onednn
         and p.dtype == "float32"
         and not p.spreads
-        and (p.channels_last or _jax.has_avx512())
+        and (p.channels_last or p.innermost or _jax.has_avx512())
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
         and not (depthwise and (p.dims == 1 or not p.unit_dilation))
     )
@@ -77,10 +77,12 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         data = {"batch_dim": 0, "feature_dim": n + 1, "spatial_dims": list(range(1, n + 1))}
         kernel = {"input_feature_dim": n, "output_feature_dim": n + 1}
         kernel_dims, shape = list(range(n)), (p.batch, *p.out, p.out_channels)
+        order = tuple(range(n + 2))
     else:
         data = {"batch_dim": 0, "feature_dim": 1, "spatial_dims": list(range(2, n + 2))}
         kernel = {"output_feature_dim": 0, "input_feature_dim": 1}
         kernel_dims, shape = list(range(2, n + 2)), p.result_shape
+        order = (0, *range(2, n + 2), 1) if p.innermost else tuple(range(n + 2))
     config = {
         "dims": n + 2,
         "input": {"data": data},
@@ -95,7 +97,7 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         },
         "feature_groups": p.groups,
     }
-    y = _jax.onednn_convolution(config, x, w, shape)
+    y = _jax.onednn_convolution(config, x, w, shape, order)
     return channels_first(y) if p.channels_last else y
 
 
