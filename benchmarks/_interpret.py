@@ -126,7 +126,8 @@ def _layer_norm(layer: Any, get: Get, x: jax.Array, _: bool) -> jax.Array:
 
 
 def _linear(_layer: Any, get: Get, x: jax.Array, _: bool) -> jax.Array:
-    return x @ get("weight").T + get("bias")
+    with conv.accelerate():
+        return jnp.einsum("...i,oi->...o", x, get("weight")) + get("bias")
 
 
 def _max_pool(layer: Any, _get: Get, x: jax.Array, _: bool) -> Any:

@@ -160,16 +160,17 @@ def mark_derivatives() -> None:
 
 # Lowering rules.
 
+CONVOLUTION, DOT = lax.conv_general_dilated_p, lax.dot_general_p
 
-def convolution_rule(platform: str) -> Any:
-    """Return the rule that JAX registered for convolutions on a platform, None where it moved.
+
+def lowering_rule(primitive: Any, platform: str) -> Any:
+    """Return the rule that JAX registered for a primitive on a platform, None where it moved.
 
     Leans on the tables of `jax._src.interpreters.mlir`.
     """
     try:
         from jax._src.interpreters import mlir
 
-        primitive = lax.conv_general_dilated_p
         entry = mlir._platform_specific_lowerings[platform].get(primitive)
         if entry is None:
             entry = mlir._lowerings[primitive]
@@ -179,15 +180,15 @@ def convolution_rule(platform: str) -> Any:
         return None
 
 
-def register_convolution(rule: Callable[..., Any], platform: str) -> bool:
-    """Register a lowering rule of `lax.conv_general_dilated_p`; say whether that was possible.
+def register_lowering(primitive: Any, rule: Callable[..., Any], platform: str) -> bool:
+    """Register a lowering rule of a primitive; say whether that was possible.
 
     Leans on `jax.interpreters.mlir.register_lowering`.
     """
     try:
         from jax.interpreters import mlir
 
-        mlir.register_lowering(lax.conv_general_dilated_p, rule, platform=platform)
+        mlir.register_lowering(primitive, rule, platform=platform)
     except (ImportError, AttributeError, TypeError) as error:
         lost("the registration of lowering rules", error)
         return False
@@ -329,6 +330,25 @@ def convolution(params: dict[str, Any]) -> Convolution | None:
         return None
 
 
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """The parameters of the primitive of `lax.dot_general`, by our names."""
+
+    contracting: tuple[Sequence[int], Sequence[int]]
+    batch: tuple[Sequence[int], Sequence[int]]
+    sharded: bool
+
+
+def product(params: dict[str, Any]) -> Product | None:
+    """Return the parameters of a product, None where JAX has renamed one of them."""
+    try:
+        contracting, batch = params["dimension_numbers"]
+        return Product(contracting, batch, params["out_sharding"] is not None)
+    except (KeyError, TypeError, ValueError) as error:
+        lost("the parameters of a product", error, LIBRARY)
+        return None
+
+
 def bind_convolution(
     lhs: jax.Array, rhs: jax.Array, params: dict[str, Any], **changes: Any
 ) -> jax.Array:
@@ -341,7 +361,9 @@ def bind_convolution(
     return result
 
 
-ONEDNN = "__onednn$convolution"  # the name under which XLA's CPU runtime calls oneDNN
+# The names under which XLA's CPU runtime calls oneDNN.
+ONEDNN = "__onednn$convolution"
+ONEDNN_PRODUCT = "__onednn$matmul"
 
 
 def _isa(name: str) -> bool:
@@ -363,11 +385,11 @@ def has_avx512() -> bool:
 
 
 def has_onednn() -> bool:
-    """Whether XLA's CPU runtime executes calls of oneDNN's convolutions.
+    """Whether XLA's CPU runtime executes calls of oneDNN's convolutions and products.
 
-    Read off jaxlib's library: the call's name, and a word of oneDNN's own, which a build without it
-    does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
-    call's name, on where jaxlib keeps its library, and on four arguments of `jax.ffi.ffi_call`.
+    Read off jaxlib's library: the calls' names, and a word of oneDNN's own, which a build without
+    it does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
+    calls' names, on where jaxlib keeps its library, and on four arguments of `jax.ffi.ffi_call`.
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False  # builds that nobody has asked
@@ -387,9 +409,10 @@ def has_onednn() -> bool:
         for path in folder.glob("libjax_common*"):
             with path.open("rb") as file:
                 text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                if all(text.find(word) >= 0 for word in (ONEDNN.encode(), b"ONEDNN_VERBOSE")):
+                words = (ONEDNN.encode(), ONEDNN_PRODUCT.encode(), b"ONEDNN_VERBOSE")
+                if all(text.find(word) >= 0 for word in words):
                     return True
-        raise FileNotFoundError(f"no library of jaxlib's has {ONEDNN}")
+        raise FileNotFoundError(f"no library of jaxlib's has {ONEDNN} and {ONEDNN_PRODUCT}")
     except (AttributeError, OSError, ValueError) as error:
         lost("the calls of oneDNN", error, LIBRARY)
         return False
@@ -416,6 +439,22 @@ def onednn_convolution(
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(x, w)
+    return result
+
+
+def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+    """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
+
+    Leans on the call and on how it is configured, as above.
+    """
+    how = {"transpose_a": axes[0] == 0, "transpose_b": axes[1] == 1}
+    text = {"outer_dimension_partitions": [], "onednn_matmul_config": how}
+    result: jax.Array = jax.ffi.ffi_call(
+        ONEDNN_PRODUCT,
+        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), a.dtype),
+        custom_call_api_version=1,
+        legacy_backend_config=json.dumps(text),
+    )(a, b)
     return result
 
 

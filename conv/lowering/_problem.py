@@ -48,6 +48,8 @@ class Problem:
     cores: int = 1  # that this process may use, where it is the one that computes
     limits: Any = None  # the platform's thresholds
     onednn: bool = False  # whether the library that executes it has oneDNN's calls
+    # How the primitive's kernel was permuted to (O, C / groups, *kernel); None: as it came.
+    kernel_order: tuple[int, ...] | None = None
     # Whether its arrays, and those around it, may lie with their channels innermost in memory.
     innermost: bool = False
 
@@ -284,6 +286,7 @@ def plan(
             spread=spread,
             dilation=dilation,
             channels_last=lhs_spec[1] == out_spec[1] == dims + 1,
+            kernel_order=tuple(rhs_spec),
             **shared,
         )
         return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))

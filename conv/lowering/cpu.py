@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ._method import STOCK, Choice, Platform, turned
 from ._problem import Problem, meetings
-from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, IMAGES
+from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, COLUMNS_OF_LIBRARY, IMAGES
 from .methods.depthwise import (
     DEPTHWISE,
     DEPTHWISE_IN_STEPS,
@@ -83,6 +83,9 @@ class Limits:
     # ahead in ConvNeXt, where sums are computed again in what follows; 9: 0.4 to 0.9).
     onednn_positions: int = 49
     onednn_taps: int = 25
+    # Weight gradients by oneDNN's products, of up to so many bytes of columns each (a half: 1.0 to
+    # 1.5 times as long, a quarter: 0.9 to 1.6). Beyond 32 MB each call has fresh pages.
+    onednn_columns_bytes: int = 24 * MEGABYTE
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -278,8 +281,8 @@ def _forward(p: Problem) -> Choice:
         if strided or large or (p.taps == 1 and not p.unit_stride):
             return Choice(STOCK, "channels last: XLA's own kernel takes them as they come")
     if p.taps == 1 and p.unpadded:
-        if library and p.groups == 1 and not p.unit_stride:
-            return Choice(ONEDNN, "one element at a stride: oneDNN, of the elements that it meets")
+        if library and p.groups == 1:
+            return Choice(ONEDNN, "one element: oneDNN's, of the elements that it meets")
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:
         if library and _once(p):
@@ -292,6 +295,8 @@ def _forward(p: Problem) -> Choice:
             if p.channels_last and p.in_channels == p.out_channels:
                 return Choice(DEPTHWISE_LAST, "the same, with the channels where they are: last")
             return Choice(DEPTHWISE, "one channel a group: shifted products in one loop")
+        if library and p.dims > 1:
+            return Choice(ONEDNN, "several channels a group: oneDNN's")
         if per_group * p.taps <= p.limits.elementwise_products and p.unit_stride:
             return Choice(ELEMENTWISE, "a few channels a group: shifted products in one loop")
         if p.dims == 1 and p.taps > p.limits.long_kernel:
@@ -410,6 +415,8 @@ def _weight(p: Problem) -> Choice:
         return Choice(TAP_BY_TAP, "most taps meet padding: a product for each, where it does not")
     if p.dims == 3:
         return turned(VOLUME, "depth becomes batch and channels of two dimensions", p, _inside)
+    if COLUMNS_OF_LIBRARY.serves(p):
+        return Choice(COLUMNS_OF_LIBRARY, "oneDNN's products of columns")
     size = p.batch * p.in_channels * p.taps * p.length * p.itemsize
     weights = p.in_channels * p.taps * p.out_channels
     if (

@@ -30,7 +30,8 @@ from .._layout import (
 )
 from .._method import Method
 from .._problem import Problem
-from .direct import kernel_last
+from .._product import library_multiplies, product
+from .pointwise import is_pointwise
 from .transposed import phase_of
 
 SWITCH = "CONVGRAD_ONEDNN"  # the environment's variable that switches it off
@@ -72,21 +73,21 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         x = pad_space(x, p.padding)
         p = replace(p, space=x.shape[2:], padding=((0, 0),) * p.dims)
     n = p.dims
+    out, into, *around = p.kernel_order or range(n + 2)
     if p.channels_last:
-        x, w = channels_last(x), kernel_last(w)
+        x = channels_last(x)
         data = {"batch_dim": 0, "feature_dim": n + 1, "spatial_dims": list(range(1, n + 1))}
-        kernel = {"input_feature_dim": n, "output_feature_dim": n + 1}
-        kernel_dims, shape = list(range(n)), (p.batch, *p.out, p.out_channels)
-        order = tuple(range(n + 2))
+        shape, order = (p.batch, *p.out, p.out_channels), tuple(range(n + 2))
     else:
         data = {"batch_dim": 0, "feature_dim": 1, "spatial_dims": list(range(2, n + 2))}
-        kernel = {"output_feature_dim": 0, "input_feature_dim": 1}
-        kernel_dims, shape = list(range(2, n + 2)), p.result_shape
+        shape = p.result_shape
         order = (0, *range(2, n + 2), 1) if p.innermost else tuple(range(n + 2))
     config = {
         "dims": n + 2,
         "input": {"data": data},
-        "kernel": {"filter": {**kernel, "spatial_dims": kernel_dims}},
+        "kernel": {
+            "filter": {"output_feature_dim": out, "input_feature_dim": into, "spatial_dims": around}
+        },
         "output": {"data": data},
         "window": {
             "size": list(p.kernel),
@@ -97,14 +98,36 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         },
         "feature_groups": p.groups,
     }
-    y = _jax.onednn_convolution(config, x, w, shape, order)
+    y = _jax.onednn_convolution(config, x, _as_it_came(p, w), shape, order)
     return channels_first(y) if p.channels_last else y
+
+
+def _as_it_came(p: Problem, w: jax.Array) -> jax.Array:
+    """Undo the transpose to (O, C / groups, *kernel): the two cancel, and nothing is copied."""
+    if p.kernel_order is None:
+        return w
+    return w.transpose([p.kernel_order.index(axis) for axis in range(w.ndim)])
+
+
+def _by_product(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Multiply all positions, whose channels come last, by a kernel of one element."""
+    out, into, *_ = p.kernel_order or range(p.dims + 2)
+    shape, axis = ((p.out_channels, p.in_channels), 1)
+    if into < out:
+        shape, axis = ((p.in_channels, p.out_channels), 0)
+    rows = channels_last(x).reshape(-1, p.in_channels)
+    y = product(p, rows, _as_it_came(p, w).reshape(shape), (1, axis))
+    return channels_first(y.reshape(p.batch, *p.out, p.out_channels))
 
 
 def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     if p.taps == 1 and p.unpadded and not p.unit_stride:
         x = at_tap(x, (0,) * p.dims, p.out, p.stride)
         p = replace(p, space=p.out, stride=(1,) * p.dims)
+    if is_pointwise(p) and p.groups == 1 and p.channels_last:
+        sizes = p.batch * p.length, p.in_channels, p.out_channels
+        if library_multiplies(p.dtype, *sizes):
+            return _by_product(p, x, w)
     return convolve(p, x, w)
 
 

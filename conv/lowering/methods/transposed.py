@@ -36,6 +36,7 @@ from .._layout import (
 )
 from .._method import Method
 from .._problem import Problem
+from .._product import product as multiplied
 from .direct import convolve_last, kernel_last
 from .grouped import columns_of_group, long_rows, one_thread_groups
 
@@ -104,7 +105,8 @@ def plain(
     """Convolve channels-last arrays with stride 1; a kernel of one element is a product."""
     dims = len(padding)
     if all(k == 1 for k in w.shape[:dims]) and all(pair == (0, 0) for pair in padding):
-        return (x.reshape(-1, x.shape[-1]) @ w.reshape(w.shape[-2:])).reshape(*x.shape[:-1], -1)
+        y = multiplied(p, x.reshape(-1, x.shape[-1]), w.reshape(w.shape[-2:]))
+        return y.reshape(*x.shape[:-1], -1)
     return convolve_last(p, x, w, (1,) * dims, padding, dilation)
 
 
