@@ -366,22 +366,39 @@ ONEDNN = "__onednn$convolution"
 ONEDNN_PRODUCT = "__onednn$matmul"
 
 
-def _isa(name: str) -> bool:
-    """Whether the processor has an instruction set, and oneDNN's environment allows it."""
+# oneDNN's instruction sets, as its environment's variable names them, from the least on.
+_ISAS = (
+    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni",
+    "avx512_core_bf16",
+)  # fmt: skip
+
+
+def _isa(least: str, *flags: str) -> bool:
+    """Whether the processor has all these features, and oneDNN may use its kernels for them.
+
+    `least` is the instruction set that oneDNN's environment must allow. Features are as Linux names
+    them.
+    """
     for variable in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         most = os.environ.get(variable, "").lower()
-        if most in ("sse41", "avx") or (name.startswith("avx512") and most.startswith("avx2")):
+        if most in _ISAS and _ISAS.index(most) < _ISAS.index(least):
             return False
     try:
-        return name in Path("/proc/cpuinfo").read_text().split()
+        return set(flags) <= set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         return False
 
 
 @functools.cache
 def has_avx512() -> bool:
-    """Whether oneDNN has its kernels for AVX-512, as Linux describes the processor."""
-    return all(map(_isa, ("avx512f", "avx512bw", "avx512dq", "avx512vl")))
+    """Whether oneDNN has its kernels for AVX-512."""
+    return _isa("avx512_core", "avx512f", "avx512bw", "avx512dq", "avx512vl")
+
+
+@functools.cache
+def has_bfloat16() -> bool:
+    """Whether oneDNN multiplies bfloat16 by instructions made for it (AMX is beyond these)."""
+    return has_avx512() and _isa("avx512_core_bf16", "avx512_bf16")
 
 
 def has_onednn() -> bool:
@@ -393,7 +410,7 @@ def has_onednn() -> bool:
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False  # builds that nobody has asked
-    if not _isa("avx2"):
+    if not _isa("avx2", "avx2"):
         return False
     try:
         needed = {
@@ -422,7 +439,7 @@ def onednn_convolution(
     config: dict[str, Any],
     x: jax.Array,
     w: jax.Array,
-    shape: tuple[int, ...],
+    result: jax.ShapeDtypeStruct,
     order: tuple[int, ...],
 ) -> jax.Array:
     """Call oneDNN's convolution: `config` says which axes are what, and the window.
@@ -431,18 +448,18 @@ def onednn_convolution(
     call and on how it is configured, a text in JSON.
     """
     text = {"outer_dimension_partitions": [], "onednn_conv_config": config}
-    result: jax.Array = jax.ffi.ffi_call(
+    found: jax.Array = jax.ffi.ffi_call(
         ONEDNN,
-        jax.ShapeDtypeStruct(shape, x.dtype),
+        result,
         input_layouts=[order, None],
         output_layouts=order,
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(x, w)
-    return result
+    return found
 
 
-def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any) -> jax.Array:
     """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
 
     Leans on the call and on how it is configured, as above.
@@ -451,7 +468,7 @@ def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Arr
     text = {"outer_dimension_partitions": [], "onednn_matmul_config": how}
     result: jax.Array = jax.ffi.ffi_call(
         ONEDNN_PRODUCT,
-        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), a.dtype),
+        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), dtype),
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(a, b)

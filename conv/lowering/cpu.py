@@ -23,7 +23,7 @@ from .methods.grouped import (
     GROUP_BY_GROUP,
     PRODUCT_A_GROUP,
 )
-from .methods.onednn import ONEDNN
+from .methods.onednn import ONEDNN, at_once
 from .methods.pointwise import PATCHIFY, POINTWISE
 from .methods.taps import TAP_BY_TAP
 from .methods.transposed import PHASES, PHASES_AS_ONE, PHASES_BY_GROUPS, PRODUCT
@@ -371,6 +371,8 @@ def _transposed(p: Problem) -> Choice:
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     small = p.taps >= math.prod(p.spread) and p.out_channels * p.taps <= 3 * p.in_channels
     line = p.dims == 1 and p.spread[0] < p.kernel[0] < 2 * p.spread[0]
+    if ONEDNN.serves(p) and at_once(p):
+        return Choice(ONEDNN, "whole strides: all phases in one convolution of oneDNN's")
     if p.kernel == p.spread and p.unit_dilation:
         return Choice(PRODUCT, "windows that do not overlap: one matrix product")
     if small or line:
@@ -390,6 +392,8 @@ def _weight(p: Problem) -> Choice:
         return Choice(STOCK, "strides on both sides have no method")
     per_group, out_per_group = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
+    if p.sixteen_bits and COLUMNS_OF_LIBRARY.serves(p):
+        return Choice(COLUMNS_OF_LIBRARY, "oneDNN's products of columns")
     if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:

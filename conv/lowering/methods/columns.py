@@ -169,4 +169,5 @@ COLUMNS_OF_LIBRARY = Method(
         _dense(p) and p.onednn and library_multiplies(p.dtype, *_weights(p)) and _parts(p) <= PARTS
     ),
     grows=True,
+    in_float32=False,
 )

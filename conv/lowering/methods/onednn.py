@@ -24,6 +24,7 @@ from .._layout import (
     channels_first,
     channels_last,
     crop_space,
+    cropped_away,
     interleave,
     pad_space,
     trim,
@@ -32,7 +33,7 @@ from .._method import Method
 from .._problem import Problem
 from .._product import library_multiplies, product
 from .pointwise import is_pointwise
-from .transposed import phase_of
+from .transposed import phase_of, phases_of_kernel
 
 SWITCH = "CONVGRAD_ONEDNN"  # the environment's variable that switches it off
 
@@ -47,14 +48,21 @@ def takes(p: Problem) -> bool:
     """Whether oneDNN may be asked for a plain convolution, and has a kernel of its own for it.
 
     It has none for depthwise ones along a line or with a dilation. (What is cropped is cropped
-    before.) With AVX2 it has none for channels that come first.
+    before.) With AVX2, and for bfloat16, it has none for channels that come first. Its kernels for
+    AMX go wrong where the output is one element wide.
     """
     depthwise = p.groups > 1 and p.per_group == (1, 1)
+    if p.dtype == "float32":
+        layout = p.channels_last or p.innermost or _jax.has_avx512()
+    elif p.dtype == "bfloat16":
+        layout = (p.channels_last or p.innermost) and _jax.has_bfloat16()
+        layout = layout and (p.out[-1] > 1 or p.length == 1)
+    else:
+        layout = False
     return (
         p.onednn
-        and p.dtype == "float32"
+        and layout
         and not p.spreads
-        and (p.channels_last or p.innermost or _jax.has_avx512())
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
         and not (depthwise and (p.dims == 1 or not p.unit_dilation))
     )
@@ -98,7 +106,8 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         },
         "feature_groups": p.groups,
     }
-    y = _jax.onednn_convolution(config, x, _as_it_came(p, w), shape, order)
+    result = jax.ShapeDtypeStruct(shape, p.result_dtype or p.dtype)
+    y = _jax.onednn_convolution(config, x, _as_it_came(p, w), result, order)
     return channels_first(y) if p.channels_last else y
 
 
@@ -131,14 +140,37 @@ def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     return convolve(p, x, w)
 
 
+def _phases_at_once(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Convolve all phases of a problem of whole strides as output channels.
+
+    With the channels innermost, what interleaves them copies runs of channels.
+    """
+    q, early = p.phased()
+    if cropped_away(q.space, q.padding):
+        return jnp.zeros(p.result_shape, p.result_dtype or x.dtype)
+    kernel, n = phases_of_kernel(p, w), p.dims  # (*q.kernel, C, *phases, O)
+    kernel = kernel.reshape(*q.kernel, p.in_channels, -1)
+    cropped, rest = crop_space(x, q.padding)
+    order = (n + 1, n, *range(n))
+    q = replace(q, space=cropped.shape[2:], padding=rest, kernel_order=order)
+    y = channels_last(convolve(q, cropped, kernel.transpose(order)))
+    y = y.reshape(p.batch, *q.out, *p.spread, p.out_channels)
+    y = y.transpose([0, *(m for i in range(n) for m in (1 + i, 1 + n + i)), 1 + 2 * n])
+    whole = [m * s for m, s in zip(q.out, p.spread, strict=True)]
+    y = y.reshape(p.batch, *whole, p.out_channels)
+    return channels_first(trim(y, p.out, 1, early))
+
+
 def _phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve each phase of a transposed problem by itself, and interleave the results."""
+    if at_once(p):
+        return _phases_at_once(p, x, w)
     counts = [-(-m // s) for m, s in zip(p.out, p.spread, strict=True)]
 
     def phase(r: tuple[int, ...]) -> jax.Array:
         found = phase_of(p, r)
         if found is None:
-            return jnp.zeros((p.batch, p.out_channels, *counts), x.dtype)
+            return jnp.zeros((p.batch, p.out_channels, *counts), p.result_dtype or x.dtype)
         picked, q = found
         cropped, rest = crop_space(x, q.padding)
         return convolve(replace(q, space=cropped.shape[2:], padding=rest), cropped, w[picked])
@@ -146,10 +178,18 @@ def _phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     return trim(interleave(phase, p.spread, 2), p.out, 2)
 
 
+def at_once(p: Problem) -> bool:
+    """Whether all phases of a transposed problem are one convolution."""
+    dense = p.groups == 1 and p.unit_dilation and p.whole_strides
+    return dense and (p.innermost or p.channels_last)
+
+
 def _takes(p: Problem) -> bool:
     if p.role == "forward":
         return takes(p)
-    return p.unit_stride and takes(replace(p, spread=(1,) * p.dims, padding=((0, 0),) * p.dims))
+    out = tuple(-(-m // s) for m, s in zip(p.out, p.spread, strict=True))  # of each phase
+    phase = replace(p, out=out, spread=(1,) * p.dims, padding=((0, 0),) * p.dims)
+    return p.unit_stride and takes(phase)
 
 
 ONEDNN = Method(

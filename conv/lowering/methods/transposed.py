@@ -110,14 +110,19 @@ def plain(
     return convolve_last(p, x, w, (1,) * dims, padding, dilation)
 
 
+def phases_of_kernel(p: Problem, w: jax.Array) -> jax.Array:
+    """Split a kernel of whole strides to (*widths, C, *phases, O)."""
+    order = [*range(2, 2 + 2 * p.dims, 2), 1, *range(3, 3 + 2 * p.dims, 2), 0]
+    return _strides(w, p.spread).transpose(order)
+
+
 def _as_one(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolve all phases at once, as further output channels: for a kernel of whole strides."""
     q, early = p.phased()
     n, o, dims = p.batch, p.out_channels, p.dims
     if cropped_away(q.space, q.padding):
         return jnp.zeros((n, o, *p.out), x.dtype)
-    order = [*range(2, 2 + 2 * dims, 2), 1, *range(3, 3 + 2 * dims, 2), 0]
-    kernel = _strides(w, p.spread).transpose(order).reshape(*q.kernel, p.in_channels, -1)
+    kernel = phases_of_kernel(p, w).reshape(*q.kernel, p.in_channels, -1)
     cropped, rest = crop_space(x, q.padding)
     y = plain(p, channels_last(cropped), kernel, rest, q.dilation)
     y = y.reshape(n, *q.out, *p.spread, o)

@@ -94,7 +94,10 @@ def last(x, w, stride, padding, dilation, groups):
         )
     return jnp.moveaxis(y, -1, 1)
 
-rng = np.random.default_rng(int(sys.argv[1]))
+rng, dtype = np.random.default_rng(int(sys.argv[1])), sys.argv[3]
+tolerance = {"float32": 2e-5, "bfloat16": 1e-2}[dtype]
+draw = lambda shape: jnp.asarray(rng.standard_normal(shape), dtype)
+as_torch = lambda a: torch.tensor(np.asarray(a).astype("float64"))
 torch.set_num_threads(1)
 done = 0
 with lowering_for_cpu(platform):
@@ -111,34 +114,36 @@ with lowering_for_cpu(platform):
             space = tuple(max(1, r - 2 * p + int(n)) for r, p, n in zip(reach, padding, one(0, 9)))
             batch = int(rng.choice([1, 2, 5]))
             up = rng.random() < 0.3
-            x = rng.standard_normal((batch, groups * ins, *space)).astype("float32")
+            x = draw((batch, groups * ins, *space))
             shape = (groups * ins, outs, *kernel) if up else (groups * outs, ins, *kernel)
-            w = rng.standard_normal(shape).astype("float32")
+            w = draw(shape)
             name = f"conv_transpose{dims}d" if up else f"conv{dims}d"
             given = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-            tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (x, w)]
+            tensors = [as_torch(a).requires_grad_() for a in (x, w)]
             try:
                 right = getattr(torch.nn.functional, name)(*tensors, **given)
             except RuntimeError:
                 continue  # no output at all
-            g = rng.standard_normal(tuple(right.shape)).astype("float32")
-            (dx,) = torch.autograd.grad(right, tensors[0], torch.tensor(g).double())
+            g = draw(tuple(right.shape))
+            (dx,) = torch.autograd.grad(right, tensors[0], as_torch(g))
             call = lambda x, w: getattr(conv, name)(x, w, **given)
             if not up and rng.random() < 0.5:
                 call = lambda x, w: last(x, w, stride, padding, dilation, groups)
             both = lambda x, w, g: (call(x, w), jax.vjp(lambda x: call(x, w), x)[1](g)[0])
             found = jax.jit(both)(x, w, g)
             for mine, theirs in zip(found, (right, dx)):
-                theirs = theirs.detach().numpy()
-                np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-5 * np.abs(theirs).max())
+                assert mine.dtype == dtype
+                mine, theirs = np.asarray(mine).astype("float64"), theirs.detach().numpy()
+                atol = tolerance * np.abs(theirs).max()
+                np.testing.assert_allclose(mine, theirs, rtol=0, atol=atol)
             done += 1
 print(done, used["forward", "onednn"], used["transposed", "onednn"])
 """
 
 
-def walk(seed: int, count: int, isa: str = "ALL") -> None:
+def walk(seed: int, count: int, isa: str, dtype: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WALK, str(seed), str(count)],
+        [sys.executable, "-c", WALK, str(seed), str(count), dtype],
         cwd=ROOT,
         env={**os.environ, "ONEDNN_VERBOSE": "1", "ONEDNN_MAX_CPU_ISA": isa},
         capture_output=True,
@@ -153,23 +158,32 @@ def walk(seed: int, count: int, isa: str = "ALL") -> None:
     assert kernels
     assert not [kernel for kernel in kernels if "gemm" in kernel or "ref" in kernel]
     assert total > count
-    if isa == "ALL" and _jax.has_avx512():
-        assert forward > count
+    assert forward > count
+    if isa == "ALL" and _jax.has_avx512():  # channels first, too, where a derivative is taken
         assert transposed > count // 5
-    else:  # not channels first, where a derivative is taken
-        assert forward > count
 
 
-@pytest.mark.parametrize("isa", ["ALL", "AVX2"])
-def test_the_table_of_what_it_takes(isa: str) -> None:
-    walk(0, 12, isa)
+BFLOAT16 = pytest.mark.skipif(
+    not _jax.has_bfloat16(), reason="the processor has no instructions for bfloat16"
+)
+KINDS = [
+    ("ALL", "float32"),
+    ("AVX2", "float32"),
+    pytest.param("ALL", "bfloat16", marks=BFLOAT16),
+    pytest.param("AVX512_CORE_BF16", "bfloat16", marks=BFLOAT16),
+]
+
+
+@pytest.mark.parametrize(("isa", "dtype"), KINDS)
+def test_the_table_of_what_it_takes(isa: str, dtype: str) -> None:
+    walk(0, 12, isa, dtype)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("isa", ["ALL", "AVX2"])
+@pytest.mark.parametrize(("isa", "dtype"), KINDS)
 @pytest.mark.parametrize("seed", range(1, 9))
-def test_the_table_at_length(seed: int, isa: str) -> None:
-    walk(seed, 120, isa)
+def test_the_table_at_length(seed: int, isa: str, dtype: str) -> None:
+    walk(seed, 120, isa, dtype)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +204,7 @@ def test_what_it_has_no_kernel_for(change: dict[str, Any], taken: bool) -> None:
         ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, True, False),
         ({"DNNL_MAX_CPU_ISA": "AVX2_VNNI"}, True, False),
         ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, False, False),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, True, _jax.has_avx512()),
     ],
 )
 def test_what_the_processor_may_do(
@@ -199,6 +214,7 @@ def test_what_the_processor_may_do(
         monkeypatch.setenv(name, value)
     assert _jax.has_onednn() is available
     assert _jax.has_avx512.__wrapped__() is first
+    assert not _jax.has_bfloat16.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +222,7 @@ def test_what_the_processor_may_do(
     [
         {"dtype": "float64"},
         {"dtype": "float16"},
-        {"dtype": "bfloat16"},
+        {"dtype": "bfloat16", "channels_last": False},
         {"batch": 0},
         {"space": (0, 8)},
         {"in_channels": 0},
