@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from convgrad import _jax
 from convgrad._errors import NEEDS_VALUES
 
-from ._call import Call, Record, Source, defines
+from ._call import Call, Record, Source, defines, jax_array
 from ._context import FunctionCtx
 from ._gradients import from_jvp, to_inputs, to_jvp, to_outputs
 from ._numpy import on_values_of_shape
@@ -65,7 +65,8 @@ class Derivative:
         )
 
     def context(self, residuals: Sequence[Any], stage: str) -> FunctionCtx:
-        found = {**self.constants, **dict(zip(self.through, residuals, strict=True))}
+        arrays = map(jax_array, residuals)
+        found = {**self.constants, **dict(zip(self.through, arrays, strict=True))}
         ctx = self.record.context(self.call, self.needs, found)
         ctx._state.stage = stage
         ctx._state.forward_mode = stage == "jvp"
@@ -113,7 +114,7 @@ class Derivative:
 
         def run(residuals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
             ctx = self.context(residuals, "jvp")
-            given = iter(tangents)
+            given = map(jax_array, tangents)
             spread = [next(given) if live else None for live in self.live]
             moving = to_jvp(self.call, self.record, self.leaves, spread)
             returned = self.call.function.jvp(ctx, *moving)

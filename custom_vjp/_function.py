@@ -36,10 +36,11 @@ class Function:
     - if wanted, `vmap(info, in_dims, *args)` for a forward without ctx. Without it, JAX batches
       forward and backward (`generate_vmap_rule` is accepted, True or False).
 
-    The arrays are JAX's; `apply` works under jit, grad, vmap, scan and checkpoint. It returns what
-    forward returns, with NumPy arrays made JAX's. What is no array (a string, a number, None) is
-    passed through. An argument or an output may be a list or dict of arrays; its gradient is one
-    too, or None.
+    The methods get arrays of JAX, also where `apply` or `jax.grad` is given NumPy's, or `jax.grad`
+    a number. `apply` works under jit, grad, vmap, scan and checkpoint. It returns what forward
+    returns, with NumPy arrays made JAX's. What is no array (a string, a number, None) is passed
+    through. An argument or an output may be a list or dict of arrays; its gradient is one too, or
+    None.
 
     Code that asks for values (`np.asarray(x)`, `float(x)`, `if x > 0`) runs as it is where nothing
     is traced. Under jit and vmap the whole forward, or backward, is called back with the values
