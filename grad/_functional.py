@@ -42,7 +42,8 @@ def vjp(
     Args:
         func: a function of arrays that returns an array, a tuple of arrays or another pytree.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the outputs. It may be left out when there is
             one output with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -112,7 +113,8 @@ def jvp(
     Args:
         func: a function of arrays that returns an array, a tuple of arrays or another pytree.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.

@@ -42,7 +42,8 @@ def vhp(
     Args:
         func: a function of arrays that returns one array with a single element.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -108,7 +109,8 @@ def hvp(
     Args:
         func: a function of arrays that returns one array with a single element.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.

@@ -12,14 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad import _jax
-from convgrad._arrays import conj, is_array, is_complex, is_inexact
+from convgrad._arrays import conj, is_complex, is_inexact
 from convgrad._errors import NEEDS_VALUES
 from grad._dependence import dependence, has_custom_vjp
-
-
-def is_none(x: Any) -> bool:
-    """Whether ``x`` is None: as a leaf, so that a missing array is reported and not skipped."""
-    return x is None
+from grad._trees import OUTPUTS, flatten
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,7 @@ class Inputs:
     @classmethod
     def read(cls, inputs: Any, caller: str) -> Inputs:
         """Flatten ``inputs``; every leaf must be an array."""
-        leaves, treedef = jax.tree.flatten(inputs, is_leaf=is_none)
-        require_arrays("inputs", inputs, leaves, caller)
+        leaves, treedef = flatten("inputs", inputs, caller)
         return cls(leaves, treedef, isinstance(inputs, tuple))
 
     @classmethod
@@ -168,8 +163,7 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
 
     def flat(*leaves: Any) -> list[Any]:
         outputs = inputs.call(func, leaves)
-        flat_outputs, structure = jax.tree.flatten(outputs, is_leaf=is_none)
-        require_arrays("outputs of the user-provided function", outputs, flat_outputs, caller)
+        flat_outputs, structure = flatten(OUTPUTS, outputs, caller)
         structures.append(structure)
         return flat_outputs
 
@@ -208,23 +202,6 @@ def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[fr
         frozenset(j for j, row in enumerate(rows) if i in real and real.index(i) in row)
         for i in range(len(outputs))
     )
-
-
-def require_arrays(name: str, given: Any, leaves: Sequence[Any], caller: str) -> None:
-    """Raise PyTorch's TypeError unless every leaf of an argument is an array."""
-    for i, leaf in enumerate(leaves):
-        if not is_array(leaf):
-            which = f"value at index {i}" if len(leaves) > 1 else f"given {name}"
-            raise TypeError(
-                f"The {name} given to {caller} must be either an array or a tuple (or another "
-                f"pytree) of arrays but the {which} has type {type(leaf)}. "
-                "Wrap a number in jax.numpy.asarray."
-            )
-    if not leaves:
-        raise TypeError(
-            f"The {name} given to {caller} must be either an array or a tuple (or another pytree) "
-            f"of arrays but {given!r} contains none."
-        )
 
 
 def require_gradient_dtype(leaves: Sequence[Any]) -> None:
