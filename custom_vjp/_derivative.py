@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from convgrad import _jax
-from convgrad._errors import NEEDS_VALUES
+from convgrad._errors import NEEDS_VALUES, NotLinearError
 
 from ._call import Call, Record, Source, defines, jax_array
 from ._context import FunctionCtx
@@ -157,14 +157,15 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
         try:
             jaxpr = jax.make_jaxpr(transpose)(zeros, list(residuals), list(tangents))
         except (TypeError, ValueError) as error:
-            raise TypeError(
+            raise NotLinearError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod, as the one "
                 f"derived from backward failed: {error}"
             ) from error
         if _uses(jaxpr, len(zeros)):
-            raise TypeError(
+            raise NotLinearError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod. It is derived "
-                "from backward only where that is linear in grad_output, which it is not here"
+                "from backward only where that is linear in grad_output, which it is not here. "
+                "grad.jvp and grad.hvp go back twice instead, as PyTorch's do"
             )
         return transpose(zeros, residuals, tangents)
 

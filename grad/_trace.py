@@ -14,7 +14,7 @@ import numpy as np
 from convgrad import _jax
 from convgrad._arrays import conj, is_complex, is_inexact
 from convgrad._errors import NEEDS_VALUES
-from grad._dependence import dependence, has_custom_vjp
+from grad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from grad._trees import OUTPUTS, flatten
 
 
@@ -95,14 +95,19 @@ class Trace:
         )
         return [conj(gradient) for gradient in pulled]
 
-    def pushforward(self) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
+    def pushforward(
+        self, back_twice: bool = False
+    ) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
         """Return the map from a tangent for each input to the outputs and their tangents.
 
         Integers have none, and get zeros. Forward mode does it in one pass. A function with a
         backward pass of its own has no forward mode; its pullback is transposed, as PyTorch does.
+        With ``back_twice`` so is one that is not linear: at cotangents of 0, again as in PyTorch.
         """
         transposed = self._closed is None or has_custom_vjp(self._closed)
         push = self._transposed_pullback() if transposed else self.forward_mode
+        if back_twice and not transposed and has_custom_jvp(self._closed):
+            push = self._forward_or_back_twice
 
         def apply(tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             pairs = zip(tangents, self._leaves, strict=True)
@@ -118,6 +123,13 @@ class Trace:
             t if is_inexact(output.dtype) else jnp.zeros_like(output)
             for output, t in zip(outputs, pushed, strict=True)
         ]
+
+    def _forward_or_back_twice(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        ahead = jax.make_jaxpr(lambda *ts: self.forward_mode(list(ts)))(*tangents)
+        if not has_forward_mode(ahead):
+            return self._transposed_pullback()(tangents)
+        pushed = _jax.as_function(ahead)(*tangents)
+        return pushed[: len(self.avals)], pushed[len(self.avals) :]
 
     def _transposed_pullback(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
         outputs, pull = self._pullback
