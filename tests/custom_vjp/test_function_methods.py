@@ -154,27 +154,28 @@ def test_forward_mode_and_keywords(make: Callable[[Library], Any]) -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # PyTorch's own use
 def test_jvp_and_once_differentiable() -> None:
     def make(lib: Library) -> Any:
-        class Double(lib.Function):
+        class Square(lib.Function):
             factor = 2.0
 
             @classmethod
             def forward(cls, x):
-                return cls.factor * x
+                return cls.factor * x**2
 
             @classmethod
             def setup_context(cls, ctx, inputs, output):
-                ctx.shape = inputs[0].shape
+                ctx.save_for_backward(*inputs)
+                ctx.save_for_forward(*inputs)
 
             @classmethod
             @lib.once_differentiable
             def backward(cls, ctx, g):
-                return cls.factor * g.reshape(ctx.shape)
+                return cls.factor * 2 * g * ctx.saved_tensors[0]
 
             @classmethod
             def jvp(cls, ctx, t):
-                return cls.factor * 7 * t
+                return cls.factor * 7 * t * ctx.saved_tensors[0]
 
-        return Double
+        return Square
 
     x = jnp.asarray(X)
     right = torch.func.jvp(make(TORCH).apply, (to_torch(X),), (to_torch(X),))[1]
@@ -185,7 +186,7 @@ def test_jvp_and_once_differentiable() -> None:
     assert_same(gradient(x), first.detach())
     with pytest.raises(RuntimeError, match="trying to differentiate twice"):
         torch.autograd.grad(first.sum(), t)
-    with pytest.raises(RuntimeError, match="Double: trying to differentiate twice"):
+    with pytest.raises(RuntimeError, match="Square: trying to differentiate twice"):
         jax.grad(lambda x: gradient(x).sum())(x)
 
 
