@@ -181,8 +181,8 @@ def test_jvp_and_once_differentiable() -> None:
     right = torch.func.jvp(make(TORCH).apply, (to_torch(X),), (to_torch(X),))[1]
     assert_same(jax.jit(lambda x: jax.jvp(make(JAX).apply, (x,), (x,))[1])(x), right)
     t = to_torch(X, requires_grad=True)
-    (first,) = torch.autograd.grad(make(TORCH).apply(t).sum(), t, create_graph=True)
-    gradient = jax.grad(lambda x: make(JAX).apply(x).sum())
+    (first,) = torch.autograd.grad((make(TORCH).apply(t) ** 2).sum(), t, create_graph=True)
+    gradient = jax.grad(lambda x: (make(JAX).apply(x) ** 2).sum())
     assert_same(gradient(x), first.detach())
     with pytest.raises(RuntimeError, match="trying to differentiate twice"):
         torch.autograd.grad(first.sum(), t)
