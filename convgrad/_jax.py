@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 # What a loss concerns, and what follows from it.
@@ -526,6 +527,17 @@ def is_traced(value: Any) -> bool:
     if tracer is None:
         return any(kind.__name__ == "Tracer" for kind in type(value).__mro__)
     return isinstance(value, tracer)
+
+
+def constant(value: Any) -> jax.Array:
+    """Return a JAX array of a value that is known: no tracer, also where JAX traces all around.
+
+    Leans on `jax.core.eval_context`; what is made under `jax.ensure_compile_time_eval` is a tracer
+    inside of a rule that reverse mode calls.
+    """
+    evaluating = _part(public_core, "eval_context", "evaluation amid tracing")
+    with evaluating() if evaluating is not None else jax.ensure_compile_time_eval():
+        return jnp.asarray(value)
 
 
 def varying(aval: Any) -> frozenset[Any]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from convgrad._arrays import is_array, is_inexact
-from convgrad._jax import is_traced
+from convgrad._jax import constant, is_traced
 
 from ._context import FunctionCtx, attributes
 from ._tangents import flatten, shape_of
@@ -51,12 +49,11 @@ class Call:
     def two_parts(self) -> bool:
         return has_setup_context(self.function)
 
-    def fill(self, arrays: Sequence[Any]) -> list[Any]:
+    def fill(self, arrays: Iterable[Any]) -> list[Any]:
         """Return all leaves with the traced ones back in place."""
         leaves = list(self.leaves)
         for i, array in zip(self.traced, arrays, strict=True):
-            # JAX may hand over the number that jax.grad was given.
-            leaves[i] = _constant(array) if isinstance(array, int | float | complex) else array
+            leaves[i] = array
         return leaves
 
     def inputs(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -82,7 +79,7 @@ def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tupl
     """Take the arguments of apply apart; return them and the traced arrays among them."""
     inputs, keywords = _bind(function, tuple(args), kwargs)
     leaves, tree = flatten(inputs)
-    leaves = [_constant(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    leaves = [jax_array(leaf) if is_array(leaf) else leaf for leaf in leaves]
     traced = tuple(i for i, leaf in enumerate(leaves) if is_traced(leaf))
     argument = tuple(i for i, child in enumerate(tree.children()) for _ in range(child.num_leaves))
     names = _names(function, len(inputs), keywords)
@@ -107,10 +104,12 @@ def _bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return bound.args, ()
 
 
-def _constant(leaf: Any) -> Any:
-    """Bring NumPy's arrays, and numbers, into JAX as constants: no tracers, under jit either."""
-    with jax.ensure_compile_time_eval():
-        return jnp.asarray(leaf)
+def jax_array(value: Any) -> Any:
+    """Make a JAX array of NumPy's and of numbers: a constant, no tracer, under jit either.
+
+    JAX hands rules what its user handed it: `jax.grad(f)(2.0)` a number, and NumPy's as they are.
+    """
+    return value if isinstance(value, jax.Array) else constant(value)
 
 
 def _names(function: Any, count: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
@@ -204,7 +203,7 @@ def run(
     `by_value` says that the arrays hold values of which nothing else is known, so that every array
     on ctx depends on them. Otherwise what JAX does not trace is a constant.
     """
-    leaves = call.fill(arrays)
+    leaves = call.fill(map(jax_array, arrays))
     inputs = call.inputs(leaves)
     ctx = FunctionCtx(call.name, needs)
     if call.two_parts:
@@ -221,7 +220,7 @@ def run(
 
 
 def _output_array(leaf: Any) -> Any:
-    return _constant(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+    return jax_array(leaf) if is_array(leaf) else leaf
 
 
 def _outcome(
