@@ -369,8 +369,7 @@ ONEDNN_PRODUCT = "__onednn$matmul"
 
 # oneDNN's instruction sets, as its environment's variable names them, from the least on.
 _ISAS = (
-    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni",
-    "avx512_core_bf16",
+    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core",
 )  # fmt: skip
 
 
@@ -394,12 +393,6 @@ def _isa(least: str, *flags: str) -> bool:
 def has_avx512() -> bool:
     """Whether oneDNN has its kernels for AVX-512."""
     return _isa("avx512_core", "avx512f", "avx512bw", "avx512dq", "avx512vl")
-
-
-@functools.cache
-def has_bfloat16() -> bool:
-    """Whether oneDNN multiplies bfloat16 by instructions made for it (AMX is beyond these)."""
-    return has_avx512() and _isa("avx512_core_bf16", "avx512_bf16")
 
 
 def has_onednn() -> bool:
@@ -440,7 +433,7 @@ def onednn_convolution(
     config: dict[str, Any],
     x: jax.Array,
     w: jax.Array,
-    result: jax.ShapeDtypeStruct,
+    shape: tuple[int, ...],
     order: tuple[int, ...],
 ) -> jax.Array:
     """Call oneDNN's convolution: `config` says which axes are what, and the window.
@@ -449,18 +442,18 @@ def onednn_convolution(
     call and on how it is configured, a text in JSON.
     """
     text = {"outer_dimension_partitions": [], "onednn_conv_config": config}
-    found: jax.Array = jax.ffi.ffi_call(
+    result: jax.Array = jax.ffi.ffi_call(
         ONEDNN,
-        result,
+        jax.ShapeDtypeStruct(shape, x.dtype),
         input_layouts=[order, None],
         output_layouts=order,
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(x, w)
-    return found
+    return result
 
 
-def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any) -> jax.Array:
+def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
     """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
 
     Leans on the call and on how it is configured, as above.
@@ -469,7 +462,7 @@ def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any
     text = {"outer_dimension_partitions": [], "onednn_matmul_config": how}
     result: jax.Array = jax.ffi.ffi_call(
         ONEDNN_PRODUCT,
-        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), dtype),
+        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), a.dtype),
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(a, b)

@@ -60,8 +60,8 @@ def matrices(lhs: Any, rhs: Any, given: _jax.Product) -> Matrices | None:
     return Matrices(shapes[0], shapes[1], (axes[0], axes[1]), tuple(free))
 
 
-def _multiply(how: Matrices, dtype: Any, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
-    y = _jax.onednn_product(lhs.reshape(how.left), rhs.reshape(how.right), how.axes, dtype)
+def _multiply(how: Matrices, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
+    y = _jax.onednn_product(lhs.reshape(how.left), rhs.reshape(how.right), how.axes)
     return y.reshape(how.shape)
 
 
@@ -75,15 +75,14 @@ def _body(ctx: Any, params: dict[str, Any]) -> Any:
     if given is None or _jax.devices_of_lowering(ctx) != 1 or _jax.for_export(ctx):
         return None
     lhs, rhs = ctx.avals_in
-    dtype, wanted = lhs.dtype.name, ctx.avals_out[0].dtype
-    same = rhs.dtype == lhs.dtype and wanted.name in (dtype, "float32")
-    how = matrices(lhs, rhs, given) if same and not given.sharded else None
+    dtypes = {lhs.dtype.name, rhs.dtype.name, ctx.avals_out[0].dtype.name}
+    how = matrices(lhs, rhs, given) if len(dtypes) == 1 and not given.sharded else None
     if how is None:
         return None
     rows, columns = how.left[1 - how.axes[0]], how.right[1 - how.axes[1]]
-    if not library_multiplies(dtype, rows, how.left[how.axes[0]], columns):
+    if not library_multiplies(dtypes.pop(), rows, how.left[how.axes[0]], columns):
         return None
-    return partial(_multiply, how, wanted)
+    return partial(_multiply, how)
 
 
 def lower(stock: Any, ctx: Any, lhs: Any, rhs: Any, **params: Any) -> Any:

@@ -43,7 +43,6 @@ class Problem:
     spread: tuple[int, ...]
     dilation: tuple[int, ...]
     dtype: str
-    result_dtype: str = ""  # where 16 bits give float32; '' is the operands'
     channels_last: bool = False  # whether x comes, and y goes (or g comes), channels innermost
     precision: Any = None  # as lax takes it
     cores: int = 1  # that this process may use, where it is the one that computes
@@ -263,7 +262,6 @@ def plan(
     features, batches = given.groups, given.batch_groups
     shared = {
         "dtype": lhs.dtype.name,
-        "result_dtype": "" if given.preferred is None else np.dtype(given.preferred).name,
         "precision": given.precision,
         "limits": limits,
         "cores": cores,

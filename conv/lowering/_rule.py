@@ -81,9 +81,7 @@ def decide(
     if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
         return _stock(f"dtype {dtype} has no method")
     library = platform.name == "cpu" and devices == 1 and not export and onednn.available()
-    told = mark == _jax.ON and not _jax.losses(_jax.DERIVATIVES)
-    # bfloat16 is so much faster that way that copies between both orders don't count.
-    innermost = library and (told or dtype == "bfloat16")
+    innermost = library and mark == _jax.ON and not _jax.losses(_jax.DERIVATIVES)
     found = plan(lhs, rhs, given, platform.limits, cores(), library, innermost)
     if found is None:
         return _stock("no method for such dimensions or groups")

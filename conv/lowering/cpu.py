@@ -392,8 +392,6 @@ def _weight(p: Problem) -> Choice:
         return Choice(STOCK, "strides on both sides have no method")
     per_group, out_per_group = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
-    if p.sixteen_bits and COLUMNS_OF_LIBRARY.serves(p):
-        return Choice(COLUMNS_OF_LIBRARY, "oneDNN's products of columns")
     if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:

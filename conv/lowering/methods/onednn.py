@@ -48,21 +48,15 @@ def takes(p: Problem) -> bool:
     """Whether oneDNN may be asked for a plain convolution, and has a kernel of its own for it.
 
     It has none for depthwise ones along a line or with a dilation. (What is cropped is cropped
-    before.) With AVX2, and for bfloat16, it has none for channels that come first. Its kernels for
-    AMX go wrong where the output is one element wide.
+    before.) With AVX2 it has none for channels that come first. bfloat16 ends the process in some
+    problems.
     """
     depthwise = p.groups > 1 and p.per_group == (1, 1)
-    if p.dtype == "float32":
-        layout = p.channels_last or p.innermost or _jax.has_avx512()
-    elif p.dtype == "bfloat16":
-        layout = (p.channels_last or p.innermost) and _jax.has_bfloat16()
-        layout = layout and (p.out[-1] > 1 or p.length == 1)
-    else:
-        layout = False
     return (
         p.onednn
-        and layout
+        and p.dtype == "float32"
         and not p.spreads
+        and (p.channels_last or p.innermost or _jax.has_avx512())
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
         and not (depthwise and (p.dims == 1 or not p.unit_dilation))
     )
@@ -106,8 +100,7 @@ def convolve(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         },
         "feature_groups": p.groups,
     }
-    result = jax.ShapeDtypeStruct(shape, p.result_dtype or p.dtype)
-    y = _jax.onednn_convolution(config, x, _as_it_came(p, w), result, order)
+    y = _jax.onednn_convolution(config, x, _as_it_came(p, w), shape, order)
     return channels_first(y) if p.channels_last else y
 
 
@@ -147,7 +140,7 @@ def _phases_at_once(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     """
     q, early = p.phased()
     if cropped_away(q.space, q.padding):
-        return jnp.zeros(p.result_shape, p.result_dtype or x.dtype)
+        return jnp.zeros(p.result_shape, x.dtype)
     kernel, n = phases_of_kernel(p, w), p.dims  # (*q.kernel, C, *phases, O)
     kernel = kernel.reshape(*q.kernel, p.in_channels, -1)
     cropped, rest = crop_space(x, q.padding)
@@ -170,7 +163,7 @@ def _phases(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     def phase(r: tuple[int, ...]) -> jax.Array:
         found = phase_of(p, r)
         if found is None:
-            return jnp.zeros((p.batch, p.out_channels, *counts), p.result_dtype or x.dtype)
+            return jnp.zeros((p.batch, p.out_channels, *counts), x.dtype)
         picked, q = found
         cropped, rest = crop_space(x, q.padding)
         return convolve(replace(q, space=cropped.shape[2:], padding=rest), cropped, w[picked])
@@ -187,9 +180,7 @@ def at_once(p: Problem) -> bool:
 def _takes(p: Problem) -> bool:
     if p.role == "forward":
         return takes(p)
-    out = tuple(-(-m // s) for m, s in zip(p.out, p.spread, strict=True))  # of each phase
-    phase = replace(p, out=out, spread=(1,) * p.dims, padding=((0, 0),) * p.dims)
-    return p.unit_stride and takes(phase)
+    return p.unit_stride and takes(replace(p, spread=(1,) * p.dims, padding=((0, 0),) * p.dims))
 
 
 ONEDNN = Method(

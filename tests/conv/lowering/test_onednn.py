@@ -94,10 +94,9 @@ def last(x, w, stride, padding, dilation, groups):
         )
     return jnp.moveaxis(y, -1, 1)
 
-rng, dtype = np.random.default_rng(int(sys.argv[1])), sys.argv[3]
-tolerance = {"float32": 2e-5, "bfloat16": 1e-2}[dtype]
-draw = lambda shape: jnp.asarray(rng.standard_normal(shape), dtype)
-as_torch = lambda a: torch.tensor(np.asarray(a).astype("float64"))
+rng = np.random.default_rng(int(sys.argv[1]))
+draw = lambda shape: rng.standard_normal(shape).astype("float32")
+as_torch = lambda a: torch.tensor(a.astype("float64"))
 torch.set_num_threads(1)
 done = 0
 with lowering_for_cpu(platform):
@@ -132,18 +131,16 @@ with lowering_for_cpu(platform):
             both = lambda x, w, g: (call(x, w), jax.vjp(lambda x: call(x, w), x)[1](g)[0])
             found = jax.jit(both)(x, w, g)
             for mine, theirs in zip(found, (right, dx)):
-                assert mine.dtype == dtype
-                mine, theirs = np.asarray(mine).astype("float64"), theirs.detach().numpy()
-                atol = tolerance * np.abs(theirs).max()
-                np.testing.assert_allclose(mine, theirs, rtol=0, atol=atol)
+                theirs = theirs.detach().numpy()
+                np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-5 * np.abs(theirs).max())
             done += 1
 print(done, used["forward", "onednn"], used["transposed", "onednn"])
 """
 
 
-def walk(seed: int, count: int, isa: str, dtype: str) -> None:
+def walk(seed: int, count: int, isa: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WALK, str(seed), str(count), dtype],
+        [sys.executable, "-c", WALK, str(seed), str(count)],
         cwd=ROOT,
         env={**os.environ, "ONEDNN_VERBOSE": "1", "ONEDNN_MAX_CPU_ISA": isa},
         capture_output=True,
@@ -163,27 +160,16 @@ def walk(seed: int, count: int, isa: str, dtype: str) -> None:
         assert transposed > count // 5
 
 
-BFLOAT16 = pytest.mark.skipif(
-    not _jax.has_bfloat16(), reason="the processor has no instructions for bfloat16"
-)
-KINDS = [
-    ("ALL", "float32"),
-    ("AVX2", "float32"),
-    pytest.param("ALL", "bfloat16", marks=BFLOAT16),
-    pytest.param("AVX512_CORE_BF16", "bfloat16", marks=BFLOAT16),
-]
-
-
-@pytest.mark.parametrize(("isa", "dtype"), KINDS)
-def test_the_table_of_what_it_takes(isa: str, dtype: str) -> None:
-    walk(0, 12, isa, dtype)
+@pytest.mark.parametrize("isa", ["ALL", "AVX2"])
+def test_the_table_of_what_it_takes(isa: str) -> None:
+    walk(0, 12, isa)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("isa", "dtype"), KINDS)
+@pytest.mark.parametrize("isa", ["ALL", "AVX2"])
 @pytest.mark.parametrize("seed", range(1, 9))
-def test_the_table_at_length(seed: int, isa: str, dtype: str) -> None:
-    walk(seed, 120, isa, dtype)
+def test_the_table_at_length(seed: int, isa: str) -> None:
+    walk(seed, 120, isa)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +200,6 @@ def test_what_the_processor_may_do(
         monkeypatch.setenv(name, value)
     assert _jax.has_onednn() is available
     assert _jax.has_avx512.__wrapped__() is first
-    assert not _jax.has_bfloat16.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -222,7 +207,7 @@ def test_what_the_processor_may_do(
     [
         {"dtype": "float64"},
         {"dtype": "float16"},
-        {"dtype": "bfloat16", "channels_last": False},
+        {"dtype": "bfloat16"},
         {"batch": 0},
         {"space": (0, 8)},
         {"in_channels": 0},
