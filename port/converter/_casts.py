@@ -63,6 +63,8 @@ def _key(node: Node, values: Mapping[str, Any]) -> Any:
 
 def _evaluate(node: Node, values: Mapping[str, Any]) -> Any:
     used = {name: values[name] for name in node.uses()}
+    if not node.operation.startswith("aten.") or node.operation.startswith("aten.sym_"):
+        return apply(node, used, None)  # of sizes and of lists: no JAX
     arrays = {n: v for n, v in used.items() if _is_abstract(v)}
     numbers = {n: v for n, v in used.items() if n not in arrays}
     if not arrays and node.dtype is None:

@@ -47,7 +47,8 @@ def convert(
     Raises:
       NotImplementedError: operations that the table has not; all of them, each with the module and
         the line of Python.
-      ValueError: what torch.export refuses, such as control flow that depends on data.
+      ValueError: control flow, or a size, that depends on data; float64 without 64-bit dtypes.
+      TypeError: no module, or args that are no tuple.
 
     Example:
       >>> import torch
@@ -73,6 +74,7 @@ def convert(
                 )
             exported, aliases = module, {}
         else:
+            _check(module, args)
             exported = _export(module, tuple(args), dict(kwargs or {}), train)
             aliases = _aliases(module)
         graph, tensors = read(exported, aliases)
@@ -86,6 +88,21 @@ def convert(
         if i.kind != "argument":
             held[i.kind][i.target] = as_jax(tensors[i.name], i.target)
     return Program(with_casts(graph), held["param"], held["buffer"], held["constant"])
+
+
+def _check(module: Any, args: Any) -> None:
+    """Refuse what is no network, and arguments that are no sequence of them."""
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(
+            "convert: module must be a torch.nn.Module or a torch.export.ExportedProgram, "
+            f"got {module!r}"
+        )
+    if not isinstance(args, tuple | list):
+        raise TypeError(
+            f"convert: args must be a tuple of the network's arguments, got {type(args).__name__}"
+        )
 
 
 def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], train: bool) -> Any:

@@ -94,6 +94,8 @@ SAME = (
     "aten.to.dtype_layout",
     "aten.expand.default",
 )
+# Copies, even where the exporter's tensors share their memory.
+COPIES = ("aten.clone.default", "aten.lift_fresh_copy.default", "aten._to_copy.default")
 # Views always; others are where the exporter's tensors share their memory.
 VIEWS = {
     *SCATTERS,

@@ -11,7 +11,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from . import _trees
 from ._graph import DType, Frame, Graph, Input, Node, Value, names
-from ._places import VIEWS, Place, Step, made, seen
+from ._places import COPIES, VIEWS, Place, Step, made, seen
 
 LIBRARY = str(Path(torch.__file__).parent)
 # Checks of what the exporter assumed, and hints to it.
@@ -236,7 +236,7 @@ class _Reader:
         elif isinstance(result, torch.Tensor) and source in self.places:
             before = source.meta["val"]
             same = result.untyped_storage() is before.untyped_storage()
-            if name in VIEWS or same:
+            if name in VIEWS or (same and name not in COPIES):
                 step = Step(name, args[1:], kwargs, self._shape(before), self._shape(result))
                 self.places[node] = seen(self.places[source], step, value)
             else:
@@ -274,12 +274,13 @@ class _Reader:
     def _region(self, node: fx.Node, name: str) -> None:
         """Read the graph inside of `with torch.no_grad()` and the like, in its place."""
         settings, body, given = REGIONS[name](node.args)
-        if name.endswith("autocast") and settings:
-            raise NotImplementedError(
-                f"convert: torch.autocast is not supported; convert the module outside of it\n"
-                f"  {_where(node)}"
-            )
         module = self.others[body]
+        if name.endswith("autocast") and settings:
+            lines = [_where(inner) for inner in module.graph.nodes]
+            raise NotImplementedError(
+                "convert: torch.autocast is not supported; convert the network without it\n"
+                f"  {next(filter(None, lines), '')}"
+            )
         heads = [n for n in module.graph.nodes if n.op == "placeholder"]
         for head, outer in zip(heads, given, strict=True):
             self._alias(head, self.places.get(outer, self.others.get(outer)))

@@ -101,6 +101,7 @@ def named_tuple(name: str, keys: Sequence[str], parts: Sequence[Structure]) -> S
 
 def data_class(type_: type, keys: Sequence[str], parts: Sequence[Structure]) -> Structure:
     """Return the structure of a dataclass, and make its class known to JAX where it isn't."""
+    fields = [field.name for field in dataclasses.fields(type_) if field.init]
     with contextlib.suppress(ValueError):  # it is known already
-        jax.tree_util.register_dataclass(type_, list(keys), [])
+        jax.tree_util.register_dataclass(type_, fields, [])
     return Structure("dataclass", tuple(parts), tuple(keys), type=type_)

@@ -144,7 +144,7 @@ def normalized(given: ChannelNorm, of_input: bool, over: tuple[int, ...]) -> Upd
     if mean is None:
         return y, None, None
     # Over the examples of instance_norm; batch_norm has one number a channel already.
-    new_mean, new_var = (v.mean(0) for v in (new_mean, variance * (n / max(n - 1, 1))))
+    new_mean, new_var = (v.mean(0) for v in (new_mean, variance * n / (n - 1)))
     return (
         y,
         _updated(mean, new_mean, given.momentum),

@@ -36,11 +36,17 @@ def moments(x: jax.Array, over: tuple[int, ...]) -> tuple[jax.Array, jax.Array, 
 
 
 def _near_the_mean(x: jax.Array, over: tuple[int, ...]) -> jax.Array:
-    """Return the mean of a part of the elements, or 0 where that is not finite; a constant."""
+    """Return the mean of a part of the elements, or 0 where that is not finite; a constant.
+
+    The part has all examples where it can: they may be spread over devices.
+    """
     part, sizes = PART, list(x.shape)
-    for i in over:
-        sizes[i] = math.ceil(x.shape[i] / part)
-        part = max(1, part * sizes[i] // x.shape[i])
+    for i in sorted(over, key=lambda i: i == 0):
+        if not isinstance(x.shape[i], int):  # a number of examples that is a symbol
+            sizes[i] = 1
+        elif part > 1:
+            sizes[i] = math.ceil(x.shape[i] / part)
+            part = max(1, part * sizes[i] // x.shape[i])
     piece = lax.slice(lax.stop_gradient(x), (0,) * x.ndim, sizes)
     mean = piece.mean(over, keepdims=True)
     return jnp.where(jnp.isfinite(mean), mean, jnp.zeros_like(mean))
@@ -69,13 +75,21 @@ def _about_jvp(over: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Pair
 def _sums(d: jax.Array, over: tuple[int, ...]) -> Pair:
     """Return the sums of the numbers and of their squares.
 
-    XLA reads the data once for two sums if they are one reduction. On CPU that is fast over the
-    first dimension, where the others are the lanes of vectors; what remains is little.
+    XLA reads the data once for two sums on GPU and TPU. On CPU it does if they are one reduction;
+    that is fast over the first dimension, where the others are the lanes of vectors.
     """
-    values = (d, d * d)
-    if 0 in over and d.ndim > 2 and d.shape[0] <= IN_A_ROW:
-        zero = jnp.zeros((), d.dtype)
-        rows = lax.reduce(values, (zero, zero), lambda a, b: (a[0] + b[0], a[1] + b[1]), (0,))
-        values = tuple(v[None] for v in rows)
-    total, squares = (v.sum(over, keepdims=True) for v in values)
+    count = d.shape[0]
+    if 0 in over and d.ndim > 2 and isinstance(count, int) and count <= IN_A_ROW:
+        return lax.platform_dependent(d, cpu=partial(_in_one, over), default=partial(_two, over))
+    return _two(over, d)
+
+
+def _two(over: tuple[int, ...], d: jax.Array) -> Pair:
+    return d.sum(over, keepdims=True), (d * d).sum(over, keepdims=True)
+
+
+def _in_one(over: tuple[int, ...], d: jax.Array) -> Pair:
+    zero = jnp.zeros((), d.dtype)
+    pair = lax.reduce((d, d * d), (zero, zero), lambda a, b: (a[0] + b[0], a[1] + b[1]), (0,))
+    total, squares = (rows[None].sum(over, keepdims=True) for rows in pair)
     return total, squares

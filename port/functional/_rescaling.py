@@ -94,4 +94,5 @@ def normalize(
     if out is not None:
         raise ValueError("normalize: out must be None, as arrays of JAX are not written to")
     x = array("input", input, "normalize")
-    return conventions.normalize(wide(x), p, dim, eps).astype(x.dtype)
+    least = number("eps", eps, "normalize")
+    return conventions.normalize(wide(x), p, dim, least).astype(x.dtype)

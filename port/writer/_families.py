@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 from ._bodies import Array, Body, Input, OwnSize, Reference, Result, Shape
@@ -61,10 +60,17 @@ class Setting:
 
 @dataclass
 class Copy:
-    """A call, held against the base: which of its items are the base's, by the base's numbers."""
+    """A call, held against the base.
+
+    Attributes:
+      body: the call.
+      items: which of its items are the base's, by the base's numbers.
+      instead: what it takes where the base takes a result of an item that it lacks.
+    """
 
     body: Body
     items: dict[int, int]
+    instead: dict[Result, Reference] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,21 +99,14 @@ class Family:
 
     def add(self, body: Body) -> bool:
         """Take a copy in, if the function can compute it too."""
-        fit = _fit(self.base, body)
-        if fit is None:
+        copy = _fit(self.base, body)
+        if copy is None:
             return False
-        items, segments = fit
-        mine = {(s.start, s.end): s for s in self.segments}
-        for new in segments:
-            known = mine.get((new.start, new.end))
-            if known is None:
-                if any(new.start < s.end and s.start < new.end for s in self.segments):
-                    return False
-            elif known.instead != new.instead:
-                return False
-        self.segments += [s for s in segments if (s.start, s.end) not in mine]
-        self.segments.sort(key=lambda s: s.start)
-        self.copies.append(Copy(body, items))
+        segments = _segments(self.base, [*self.copies, copy])
+        if segments is None:
+            return False
+        self.segments = segments
+        self.copies.append(copy)
         return True
 
     def call(self, body: Body) -> dict[str, Any]:
@@ -143,8 +142,8 @@ def families(bodies: Sequence[Body], first: int) -> list[Family]:
     return found
 
 
-def _fit(base: Body, body: Body) -> tuple[dict[int, int], list[Segment]] | None:
-    """Find a body's items among the base's, in order, and what the base has beside them."""
+def _fit(base: Body, body: Body) -> Copy | None:
+    """Find a body's items among the base's, in order."""
     if (len(body.inputs), len(body.given)) != (len(base.inputs), len(base.given)):
         return None
     items: dict[int, int] = {}
@@ -157,7 +156,7 @@ def _fit(base: Body, body: Body) -> tuple[dict[int, int], list[Segment]] | None:
         items[place] = number
         place += 1
     back = {number: place for place, number in items.items()}
-    instead: dict[Result, Reference] = {}
+    copy = Copy(body, items)
 
     def agree(of_base: Any, of_body: Any) -> bool:
         """Whether two references are the same, or the first is of what the body lacks."""
@@ -166,37 +165,57 @@ def _fit(base: Body, body: Body) -> tuple[dict[int, int], list[Segment]] | None:
         if of_base == of_body:
             return True
         if isinstance(of_base, Result) and of_base.item not in items:
-            return instead.setdefault(of_base, of_body) == of_body
+            return copy.instead.setdefault(of_base, of_body) == of_body
         return False
 
     for place, number in items.items():
         for a, b in zip(base.items[place].leaves, body.items[number].leaves, strict=True):
             if isinstance(a.value, Array) or isinstance(b.value, Array):
-                names = {leaf.value for leaf in (a, b) if leaf.value is not None}
-                if len(names) > 1:
+                if len({leaf.value for leaf in (a, b) if leaf.value is not None}) > 1:
                     return None
             elif isinstance(a.value, Input | Result) and not agree(a.value, b.value):
                 return None
-    if not all(agree(a, b) for a, b in zip(base.outputs, body.outputs, strict=True)):
-        return None
-    segments = []
-    for start, end in _runs([i for i in range(len(base.items)) if i not in items]):
+    given = zip(base.outputs, body.outputs, strict=True)
+    return copy if all(agree(a, b) for a, b in given) else None
+
+
+def _segments(base: Body, copies: Sequence[Copy]) -> list[Segment] | None:
+    """Return the runs of items that the same copies lack; None where they are no optional steps.
+
+    A step has one result at most, and where it is left out, another value stands for that.
+    """
+    there = [tuple(i in copy.items for copy in copies) for i in range(len(base.items))]
+    segments: list[Segment] = []
+    for start, end in _runs(there):
+        if all(there[start]):
+            continue
         given = set(_taken(base, start, end))
-        if len(given) > 1 or any(r not in instead for r in given):
+        if len(given) > 1:
             return None
         result = next(iter(given), None)
-        segments.append(Segment(start, end, result, instead[result] if result else None))
-    return items, segments
+        # Of several copies the one that lacks least says what stands for the result.
+        known = [c for c in copies if result in c.instead]
+        least = max(known, key=lambda c: len(c.items), default=None)
+        instead = least.instead[result] if least is not None and result is not None else None
+        segments.append(Segment(start, end, result, instead))
+    instead_of = {s.result: s.instead for s in segments if s.result is not None}
+    for copy in copies:
+        for result, taken in copy.instead.items():
+            found: Any = result
+            while isinstance(found, Result) and found.item not in copy.items:
+                found = instead_of.get(found)
+            if found != taken:
+                return None
+    return segments
 
 
-def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of consecutive numbers, each as (first, behind the last)."""
-    start = None
-    for number, after in zip_longest(numbers, numbers[1:]):
-        start = number if start is None else start
-        if after != number + 1:
-            yield start, number + 1
-            start = None
+def _runs(there: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of what is the same, each as (first, behind the last)."""
+    start = 0
+    for place in range(1, len(there) + 1):
+        if place == len(there) or there[place] != there[start]:
+            yield start, place
+            start = place
 
 
 def _taken(base: Body, start: int, end: int) -> Iterator[Result]:
@@ -239,12 +258,15 @@ def _settle(family: Family) -> None:
                 names.add(name)
                 family.settings.append(Setting(name, values, [(place, k)]))
     _widen(family)
+    flags: dict[tuple[bool, ...], str] = {}
     for segment in family.segments:
-        name = another(_flag(family.base, segment), names)
-        names.add(name)
-        segment.flag = name
         values = [segment.start in copy.items for copy in family.copies]
-        family.settings.append(Setting(name, values, []))
+        if tuple(values) not in flags:
+            name = another(_flag(family.base, segment), names)
+            names.add(name)
+            flags[tuple(values)] = name
+            family.settings.append(Setting(name, values, []))
+        segment.flag = flags[tuple(values)]
     family.draws = any(
         item.draw is not None or (item.callee is not None and item.callee.draws)
         for item in family.base.items

@@ -106,11 +106,11 @@ class Writer:
         kept = dict(self.variables)
         target = None
         if segment.result is not None:
-            assert segment.instead is not None
-            old = self.value(segment.instead)
-            dies = self.last[segment.instead] < segment.end and old.isidentifier()
-            if dies:
-                target = str(old)
+            old = "" if segment.instead is None else str(self.value(segment.instead))
+            if segment.instead is None:  # what takes the result is left out with it
+                target = self._fresh(self.items[segment.result.item])
+            elif self.last[segment.instead] < segment.end and old.isidentifier():
+                target = old
                 self.last[segment.instead] = self._last_use(segment.instead)
             else:
                 target = self._fresh(self.items[segment.result.item])

@@ -148,14 +148,15 @@ class _Module:
             if i.kind == "argument" and i.dtype is not None
         ]
         names = [i.split(":")[0] for i in shapes]
-        mode = "in training" if self.graph.updates or draws else "at rest"
-        yield f'"""{self.graph.kind}, {mode}, as a function of its parameters and buffers.'
+        mode = "in training mode" if self.graph.updates or draws else "in evaluation mode"
+        yield f'"""{self.graph.kind.rpartition(".")[2]} in JAX, {mode}.'
         yield ""
         yield "    params, buffers = load()"
         key = ", rng=jax.random.key(0)" if draws else ""
         yield f"    output, buffers = {name}(params, buffers, {', '.join(names)}{key})"
         yield ""
-        yield f"It was converted from PyTorch for {'; '.join(shapes)}."
+        yield f"Converted from {self.graph.kind}"
+        yield f"for {'; '.join(shapes)}."
         yield "Arrays have their names in PyTorch's state_dict; `p` holds all of them."
         yield '"""'
         yield ""

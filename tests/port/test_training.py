@@ -35,16 +35,22 @@ OPTIMISERS: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
 }
 
 
-def network(nn: Any, **made: Any) -> Any:
-    """One text for both sides."""
+def network(nn: Any, smooth: bool, **made: Any) -> Any:
+    """One text for both sides; `smooth` has no kinks.
+
+    At a kink rounding can decide which way a gradient goes, and from there two float32 runs part:
+    PyTorch's leaves its own float64 run so, by 5e-4 in the loss. No bias stands before a norm: its
+    gradient is rounding alone, of which Adam makes full steps that evaluation sees.
+    """
+    activation, pool = (nn.SiLU, nn.AvgPool2d) if smooth else (nn.ReLU, nn.MaxPool2d)
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1, bias=False, **made),
         nn.BatchNorm2d(8, **made),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1, **made),
+        activation(),
+        pool(2),
+        nn.Conv2d(8, 16, 3, padding=1, bias=False, **made),
         nn.BatchNorm2d(16, **made),
-        nn.ReLU(),
+        activation(),
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(),
         nn.Linear(64, 10, **made),
@@ -66,14 +72,14 @@ def batches() -> np.ndarray:
 
 def first_state(dtype: str) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return network(torch.nn).to(getattr(torch, dtype)).state_dict()
+    return network(torch.nn, dtype == "float32").to(getattr(torch, dtype)).state_dict()
 
 
 def pytorchs(optimiser: str, dtype: str) -> tuple[np.ndarray, int]:
     """Losses of all steps, and how many images that were not trained on are told right."""
     images, labels = digits()
     x, y = to_torch(images.astype(dtype)), torch.from_numpy(labels)
-    model = network(torch.nn).to(x.dtype)
+    model = network(torch.nn, dtype == "float32").to(x.dtype)
     model.load_state_dict(first_state(dtype))
     steps = OPTIMISERS[optimiser][0](model.parameters())
     loss_of = torch.nn.CrossEntropyLoss()
@@ -93,7 +99,7 @@ def ours(optimiser: str, dtype: str) -> tuple[np.ndarray, int]:
     """The same, with this package's modules, flax's nnx.Optimizer, and optax."""
     images, labels = digits()
     x, y = jnp.asarray(images.astype(dtype)), jnp.asarray(labels)
-    model = network(port, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))
+    model = network(port, dtype == "float32", dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))
     port.load_state_dict(model, first_state(dtype))
     steps = nnx.Optimizer(model, OPTIMISERS[optimiser][1](), wrt=nnx.Param)
     loss_of = port.CrossEntropyLoss()
@@ -125,4 +131,4 @@ def test_accuracies_are_the_same_in_float32(optimiser: str) -> None:
     right, told = pytorchs(optimiser, "float32")
     found, mine = ours(optimiser, "float32")
     assert mine == told > 0.95 * (len(digits()[1]) - TRAINING)
-    assert np.abs(found - right)[:20].max() < 1e-4  # before rounding has grown
+    assert np.abs(found - right).max() < 1e-4  # rounding of 6e-8, grown over the steps

@@ -22,9 +22,28 @@ def _index(x: Array, indices: Sequence[Array | None]) -> Array:
 def _index_put(
     x: Array, indices: Sequence[Array | None], values: Array, accumulate: bool = False
 ) -> Array:
-    at = x.at[_where_indexed(indices)]
     values = values.astype(x.dtype)
+    mask = indices[-1]
+    if (
+        mask is not None
+        and mask.dtype == jnp.bool_
+        and not any(i is not None for i in indices[:-1])
+    ):
+        return _masked_put(x, mask, len(indices) - 1, values, accumulate)
+    at = x.at[_where_indexed(indices)]
     return at.add(values) if accumulate else at.set(values)
+
+
+def _masked_put(x: Array, mask: Array, ahead: int, values: Array, accumulate: bool) -> Array:
+    """Put the same values wherever a mask is true, which lies after `ahead` dimensions."""
+    behind = x.ndim - ahead - mask.ndim
+    if values.ndim > behind:
+        raise NotImplementedError(
+            "program: x[mask] = values takes one value for all places, got "
+            f"values.shape={values.shape}: how many places there are depends on the data"
+        )
+    there = mask.reshape((1,) * ahead + mask.shape + (1,) * behind)
+    return jnp.where(there, x + values if accumulate else values, x)
 
 
 def _index_select(x: Array, dim: int, index: Array) -> Array:

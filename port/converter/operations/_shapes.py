@@ -189,6 +189,17 @@ def _diagonal(x: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
     return jnp.diagonal(x, offset, dim1, dim2)
 
 
+def _diagonal_scatter(
+    x: Array, source: Array, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Array:
+    dims = place(dim1, x.ndim), place(dim2, x.ndim)
+    last = jnp.moveaxis(x, dims, (-2, -1))
+    along = jnp.arange(source.shape[-1])
+    rows, columns = along + max(-offset, 0), along + max(offset, 0)
+    changed = last.at[..., rows, columns].set(source.astype(x.dtype))
+    return jnp.moveaxis(changed, (-2, -1), dims)
+
+
 def _meshgrid(tensors: Sequence[Array], *, indexing: str = "ij") -> tuple[Array, ...]:
     return tuple(jnp.meshgrid(*tensors, indexing=indexing))
 
@@ -245,6 +256,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "aten.unfold.default": _unfold,
     "aten.as_strided.default": _as_strided,
     "aten.diagonal.default": _diagonal,
+    "aten.diagonal_scatter.default": _diagonal_scatter,
     "aten.meshgrid.default": _meshgrid,
     "aten.meshgrid.indexing": _meshgrid,
     "aten.tril.default": jnp.tril,
