@@ -14,6 +14,7 @@ from convgrad._jax import constant, is_traced
 
 from ._context import FunctionCtx, attributes
 from ._tangents import flatten, shape_of
+from ._words import torch_words
 
 # Where a value on ctx came from: an input leaf, an output array, neither ("extra"), or no array.
 Source = tuple[str, int]
@@ -65,9 +66,9 @@ class Call:
         return tuple(i in marked for i in range(len(self.names)))
 
 
-def defines(function: Any, method: str) -> bool:
-    """Whether a subclass of Function has a method of its own."""
-    return not getattr(getattr(function, method), "is_default", False)
+def defines(function: Any, *methods: str) -> bool:
+    """Whether a subclass of Function has one of these methods of its own."""
+    return any(not getattr(getattr(function, m), "is_default", False) for m in methods)
 
 
 def has_setup_context(function: Any) -> bool:
@@ -207,14 +208,17 @@ def run(
     inputs = call.inputs(leaves)
     ctx = FunctionCtx(call.name, needs)
     if call.two_parts:
-        output = forward(*inputs)
+        with torch_words(f"{call.name}.forward"):
+            output = forward(*inputs)
         output = output if by_value else jax.tree.map(_output_array, output)
         before = output
-        call.function.setup_context(ctx, inputs, output)
+        with torch_words(f"{call.name}.setup_context"):
+            call.function.setup_context(ctx, inputs, output)
     else:
         given = len(inputs) - len(call.keywords)
         named = dict(zip(call.keywords, inputs[given:], strict=True))
-        before = forward(ctx, *inputs[:given], **named)
+        with torch_words(f"{call.name}.forward"):
+            before = forward(ctx, *inputs[:given], **named)
         output = before if by_value else jax.tree.map(_output_array, before)
     return _outcome(ctx, leaves, before, output, by_value)
 
@@ -274,5 +278,5 @@ def _outcome(
 def _path_name(path: Sequence[Any]) -> str:
     """Write a path into (attributes, saved, saved for jvp) as the user would."""
     if path[0].idx:
-        return "a saved tensor"
+        return f"saved_tensors[{path[1].idx}]"
     return f"ctx.{path[1].key}" + jax.tree_util.keystr(tuple(path[2:]))

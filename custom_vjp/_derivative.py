@@ -17,6 +17,7 @@ from ._context import FunctionCtx
 from ._gradients import from_jvp, to_inputs, to_jvp, to_outputs
 from ._numpy import on_values_of_shape
 from ._tangents import TangentMap, shape_of, without_derivative
+from ._words import torch_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,9 @@ class Derivative:
 
         def run(residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
             ctx = self.context(residuals, "backward")
-            returned = backward(ctx, *to_outputs(self.record, self.outputs, cotangents))
+            given = to_outputs(self.record, self.outputs, cotangents)
+            with torch_words(f"{self.call.name}.backward"):
+                returned = backward(ctx, *given)
             cotangents = to_inputs(self.call, self.leaves, returned, self.live)
             return self.guarded(residuals, cotangents)
 
@@ -117,7 +120,8 @@ class Derivative:
             given = map(jax_array, tangents)
             spread = [next(given) if live else None for live in self.live]
             moving = to_jvp(self.call, self.record, self.leaves, spread)
-            returned = self.call.function.jvp(ctx, *moving)
+            with torch_words(f"{self.call.name}.jvp"):
+                returned = self.call.function.jvp(ctx, *moving)
             tangents = from_jvp(self.call, self.record, self.outputs, returned)
             return self.guarded(residuals, tangents)
 

@@ -59,7 +59,9 @@ class Function:
       or not backward asks ctx.needs_input_grad. In forward outside of differentiation that is all
       False.
     - `ctx.mark_dirty` does nothing, as arrays do not change: use what apply returns.
-    - `setup_context`, `backward` and `jvp` may run any number of times.
+    - All methods may run any number of times.
+    - A second derivative that takes something on ctx for a constant, which is silent in PyTorch,
+      warns (UserWarning).
     - Arrays that forward uses without being given them must not be traced.
     - Instances are refused, also to be called once, as old code of PyTorch did.
 

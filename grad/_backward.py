@@ -68,6 +68,23 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
         >>> print(backward(lambda x: (jnp.sum(x), jnp.sum(x * x)), x))
         [3. 5.]
 
+        Optimisers: PyTorch's leave a parameter alone whose gradient is None, optax's want an array
+        for each. Zeros do the same where there is no weight decay, and no momentum from a step
+        that had a gradient; where there is, optax.masked leaves parameters out:
+
+        >>> import jax, optax
+        >>> params = {"used": w, "unused": jnp.ones(2), "none": None}
+        >>> gradients = backward(lambda p: jnp.sum(p["used"] ** 2), params)
+        >>> print(gradients["unused"])
+        None
+        >>> fill = lambda p, g: jnp.zeros_like(p) if g is None else g
+        >>> gradients = jax.tree.map(fill, params, gradients)
+        >>> optimiser = optax.adam(0.5)
+        >>> updates, state = optimiser.update(gradients, optimiser.init(params), params)
+        >>> params = optax.apply_updates(params, updates)
+        >>> print(params["used"].round(3), params["unused"], params["none"])
+        [2.5 3.5] [1. 1.] None
+
     Reference: ``torch.Tensor.backward``, ``torch.autograd.backward``.
     """
     given = Inputs.read(inputs, "backward")

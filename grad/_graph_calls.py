@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import flax
 import jax
 
+from convgrad._dependence import carries_gradient
 from convgrad._jax import frames, inner_jaxprs, is_literal, name_of, open_jaxpr
-from grad._dependence import carries_gradient
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FOLDERS = {

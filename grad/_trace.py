@@ -13,8 +13,8 @@ import numpy as np
 
 from convgrad import _jax
 from convgrad._arrays import conj, is_complex, is_inexact
+from convgrad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from convgrad._errors import NEEDS_VALUES
-from grad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from grad._trees import OUTPUTS, flatten
 
 
@@ -25,12 +25,13 @@ class Inputs:
     leaves: list[Any]
     treedef: Any
     splat: bool
+    caller: str = ""  # the function of this package that was given them
 
     @classmethod
     def read(cls, inputs: Any, caller: str) -> Inputs:
         """Flatten ``inputs``; every leaf must be an array."""
         leaves, treedef = flatten("inputs", inputs, caller)
-        return cls(leaves, treedef, isinstance(inputs, tuple))
+        return cls(leaves, treedef, isinstance(inputs, tuple), caller)
 
     @classmethod
     def splatted(cls, leaves: Sequence[Any]) -> Inputs:
@@ -40,7 +41,20 @@ class Inputs:
     def call(self, func: Callable[..., Any], leaves: Sequence[Any]) -> Any:
         """Call ``func`` as PyTorch does: a tuple is splatted, anything else is one argument."""
         inputs = jax.tree.unflatten(self.treedef, leaves)
-        return func(*inputs) if self.splat else func(inputs)
+        if self.splat:
+            return func(*inputs)
+        try:
+            return func(inputs)
+        except (TypeError, AttributeError) as error:
+            # Python's own, and not one of JAX's that say that a value is needed.
+            if not isinstance(inputs, list) or type(error) not in (TypeError, AttributeError):
+                raise
+            raise TypeError(
+                f"The inputs given to {self.caller} must be either an array or a tuple of arrays, "
+                "one an argument, but the given inputs has type <class 'list'>: as any pytree but "
+                f"a tuple it is passed as the one argument, which the function did not take "
+                f"({error}). Pass tuple(inputs)."
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from jax import lax
 
 import custom_vjp
 import grad
-from convgrad import _jax
-from grad import _dependence, _graph_calls
-from grad._dependence import dependence
+from convgrad import _dependence, _jax
+from convgrad._dependence import dependence
+from grad import _graph_calls
 
 ROOT = Path(__file__).parents[2]
 X = np.array([1.0, 2.0])
