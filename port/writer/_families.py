@@ -249,8 +249,8 @@ def _settle(family: Family) -> None:
                 continue
             if len(known) > 1 and leaf.name == "groups":
                 values = _depthwise(values)
-            flags = leaf.name == "groups" and any(isinstance(v, bool) for v in values)
-            name = "depthwise" if flags else leaf.name
+            told_apart = leaf.name == "groups" and any(isinstance(v, bool) for v in values)
+            name = "depthwise" if told_apart else leaf.name
             if len(known) > 1 and not _joined(family.settings, name, values, (place, k)):
                 if name in names and _word(item.path):
                     name = f"{_word(item.path)}_{name}"

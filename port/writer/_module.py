@@ -223,7 +223,8 @@ class _Module:
     def _main(self, name: str) -> Iterator[str]:
         family, structure = self.main, self.graph.arguments
         positional, named = structure.parts
-        heads, opened = [], []
+        heads: list[str] = []
+        opened: list[str] = []
         for part in positional.parts:
             head = part.leaf if part.kind == "leaf" else _common(part, len(heads))
             heads.append(head)

@@ -5,8 +5,10 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-TAKEN = ("p", "name", "rng", "key", "conv", "jax", "jnp", "lax", "port", "F", "K", "load")
-TAKEN += ("OPERATIONS", "Path", "zlib", "params", "buffers", "WEIGHTS", "BUFFERS", "collections")
+# What a written module calls otherwise.
+OWN = ("p", "name", "rng", "key", "load", "read", "params", "buffers", "BUFFERS", "OPERATIONS")
+IMPORTED = ("conv", "port", "jax", "jnp", "lax", "F", "K", "Path", "zlib", "collections")
+TAKEN = frozenset((*OWN, *IMPORTED))
 LETTERS = "xyzuvwstabcdefghjkmnqr"  # without those that look like numbers, and i, p
 
 
@@ -20,7 +22,7 @@ def snake(name: str) -> str:
 
 def free(wanted: str, taken: Iterable[str]) -> str:
     """Return a name that is not taken, and no word of Python's."""
-    known = set(taken) | set(TAKEN)
+    known = TAKEN | set(taken)
     name, count = wanted, 2
     while name in known or keyword.iskeyword(name) or hasattr(builtins, name):
         name, count = f"{wanted}_{count}", count + 1

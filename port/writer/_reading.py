@@ -214,7 +214,7 @@ class Reader:
         )
         self._of_input(node, leaves)
         inner = _under(node.module, path)
-        updates = {
+        updates: dict[int, Reference] = {
             k: self._array(target, path)
             for (first, k), target in self.versions.items()
             if first == node.name
@@ -240,7 +240,7 @@ class Reader:
     def _of_input(self, node: Node, leaves: list[Leaf]) -> None:
         """Put the input's own sizes in the place of numbers that are always these."""
         source = node.args[0].name if node.args and isinstance(node.args[0], Value) else ""
-        shape = self.shapes.get(source)
+        shape: Any = self.shapes.get(source)
         for leaf in leaves:
             if leaf.name == "groups" and shape and leaf.value == shape[1] != 1:
                 leaf.value = OwnSize("[1]", leaf.value)
