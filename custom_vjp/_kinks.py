@@ -135,6 +135,7 @@ def leaky_relu(input: ArrayLike, negative_slope: ArrayLike = 0.01) -> jax.Array:
     """
     x = keep_path(floating("input", input, "leaky_relu"))
     slope = real("negative_slope", negative_slope, "leaky_relu").astype(x.dtype)
+    x, slope = together("leaky_relu", input=x, negative_slope=slope)
     return jnp.where(x > 0, x, slope * x)
 
 
