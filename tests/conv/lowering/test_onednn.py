@@ -190,7 +190,6 @@ def test_what_it_has_no_kernel_for(change: dict[str, Any], taken: bool) -> None:
         ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, True, False),
         ({"DNNL_MAX_CPU_ISA": "AVX2_VNNI"}, True, False),
         ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, False, False),
-        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, True, _jax.has_avx512()),
     ],
 )
 def test_what_the_processor_may_do(
