@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from convgrad._paths import keep_path
+
 from ._arguments import IntOrTuple, boolean, integer
 from ._arrays import AVG_POOL, COMPLEX, FLOATING, array, check_dtype
 from ._pooling import avg_pool
@@ -44,7 +46,7 @@ def _avg_pool(
         check_kernel_fits(x.shape, windows, where)
     allowed = ("float32", "float64", "int64") if dims == 3 else AVG_POOL
     check_dtype("input", x, allowed, where)
-    return avg_pool(x, windows, count_pad, divisor)
+    return avg_pool(keep_path(x), windows, count_pad, divisor)
 
 
 def _adaptive_avg_pool(dims: int, input: ArrayLike, output_size: Any) -> jax.Array:
@@ -58,6 +60,7 @@ def _adaptive_avg_pool(dims: int, input: ArrayLike, output_size: Any) -> jax.Arr
     if dims < 3 and not mean and empty((*x.shape[:-dims], *counts)):
         return jnp.zeros((*x.shape[:-dims], *counts), x.dtype)  # of any dtype, as in PyTorch
     check_dtype("input", x, FLOATING + COMPLEX if mean else FLOATING, where)
+    x = x if mean else keep_path(x)
     return avg_pool(x, adaptive_windows(x.shape, counts, where), False, None)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from convgrad._paths import keep_path
+
 from ._arguments import Pairs, integer
 from ._arrays import ANY_PAD, EDGE_PAD, array, check_dtype
 from ._sizes import known
@@ -133,6 +135,7 @@ def _crop(x: jax.Array, low: int, high: int, axis: int) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("pairs", "mode"), inline=True)
 def _edge_pad(x: jax.Array, pairs: Pairs, mode: str) -> jax.Array:
+    x = x if mode == "circular" else keep_path(x)
     for axis, (low, high) in enumerate(pairs):
         # PyTorch crops first where it wraps around, and last where it looks at the edge.
         if mode == "circular":

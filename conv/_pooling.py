@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from convgrad._paths import keep_path
+
 from ._taps import gathered, taps_of
 from ._windows import Windows
 
@@ -78,6 +80,7 @@ def _select(which: jax.Array, cases: Sequence[jax.Array]) -> jax.Array:
 @partial(jax.jit, static_argnames=("windows",), inline=True)
 def max_pool(x: jax.Array, windows: tuple[Windows, ...]) -> tuple[jax.Array, jax.Array]:
     """Return each window's maximum, and its flat position in the input's space."""
+    x = keep_path(x)
     index_type = jax.dtypes.canonicalize_dtype(jnp.int64)
     flat = jnp.zeros((1,) * x.ndim, index_type)
     scale = 1

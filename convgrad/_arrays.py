@@ -19,6 +19,14 @@ def is_array(value: Any) -> bool:
     return isinstance(value, jax.Array | np.ndarray | np.generic)
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number of Python's, or what JAX makes of one where it hands it on.
+
+    NumPy's scalars are arrays, though some of them are floats of Python's too.
+    """
+    return isinstance(value, NUMBERS) and not isinstance(value, np.generic)
+
+
 def array(name: str, value: Any, where: str, *, numbers: bool = False) -> jax.Array:
     """Return `value` as a JAX array: an array, what wraps one, or with `numbers` a Python number.
 
@@ -27,7 +35,7 @@ def array(name: str, value: Any, where: str, *, numbers: bool = False) -> jax.Ar
     """
     if isinstance(value, jax.Array):
         return value
-    if isinstance(value, np.ndarray | np.generic) or (numbers and type(value) in NUMBERS):
+    if isinstance(value, np.ndarray | np.generic) or (numbers and is_number(value)):
         return jnp.asarray(value)
     if hasattr(value, "__jax_array__"):
         return jnp.asarray(value.__jax_array__())

@@ -9,3 +9,12 @@ NEEDS_VALUES = (
     jax.errors.ConcretizationTypeError,
     jax.errors.NonConcreteBooleanIndexError,
 )
+
+
+# The operation that a custom_vjp.Function differentiates to. Its parameter `of` has a function
+# `push`, of residuals and of tangents; `residuals` says how many of the operands are the first.
+FUNCTION_TANGENTS = "custom_function_tangents"
+
+
+class NotLinearError(TypeError):
+    """Raised by `push` where it would be the transpose of a backward that is not linear."""

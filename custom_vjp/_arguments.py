@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad import _arrays
-from convgrad._arrays import NUMBERS, is_complex, is_floating, is_inexact
+from convgrad._arrays import is_complex, is_floating, is_inexact, is_number
 from convgrad._jax import is_traced
 
 DEFAULT = np.dtype("float32")  # what PyTorch makes of integers where a function needs floats
@@ -52,10 +52,9 @@ def together(where: str, *, as_floats: bool = False, **values: Any) -> list[jax.
     Integers beside a Python float become float32, and so do integers alone with `as_floats`.
     """
     arrays = {name: array(name, value, where) for name, value in values.items()}
-    dtype = jnp.result_type(*(v if type(v) in NUMBERS else arrays[n] for n, v in values.items()))
+    dtype = jnp.result_type(*(v if is_number(v) else arrays[n] for n, v in values.items()))
     exact = all(
-        type(value) in NUMBERS or not is_inexact(arrays[name].dtype)
-        for name, value in values.items()
+        is_number(value) or not is_inexact(arrays[name].dtype) for name, value in values.items()
     )
     if exact and is_complex(dtype):
         dtype = np.dtype("complex64")

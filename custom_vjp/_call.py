@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from convgrad._arrays import is_array, is_inexact
-from convgrad._jax import is_traced
+from convgrad._jax import constant, is_traced
 
 from ._context import FunctionCtx, attributes
 from ._tangents import flatten, shape_of
+from ._words import torch_words
 
 # Where a value on ctx came from: an input leaf, an output array, neither ("extra"), or no array.
 Source = tuple[str, int]
@@ -51,12 +50,11 @@ class Call:
     def two_parts(self) -> bool:
         return has_setup_context(self.function)
 
-    def fill(self, arrays: Sequence[Any]) -> list[Any]:
+    def fill(self, arrays: Iterable[Any]) -> list[Any]:
         """Return all leaves with the traced ones back in place."""
         leaves = list(self.leaves)
         for i, array in zip(self.traced, arrays, strict=True):
-            # JAX may hand over the number that jax.grad was given.
-            leaves[i] = _constant(array) if isinstance(array, int | float | complex) else array
+            leaves[i] = array
         return leaves
 
     def inputs(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -68,9 +66,9 @@ class Call:
         return tuple(i in marked for i in range(len(self.names)))
 
 
-def defines(function: Any, method: str) -> bool:
-    """Whether a subclass of Function has a method of its own."""
-    return not getattr(getattr(function, method), "is_default", False)
+def defines(function: Any, *methods: str) -> bool:
+    """Whether a subclass of Function has one of these methods of its own."""
+    return any(not getattr(getattr(function, m), "is_default", False) for m in methods)
 
 
 def has_setup_context(function: Any) -> bool:
@@ -82,7 +80,7 @@ def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tupl
     """Take the arguments of apply apart; return them and the traced arrays among them."""
     inputs, keywords = _bind(function, tuple(args), kwargs)
     leaves, tree = flatten(inputs)
-    leaves = [_constant(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    leaves = [jax_array(leaf) if is_array(leaf) else leaf for leaf in leaves]
     traced = tuple(i for i, leaf in enumerate(leaves) if is_traced(leaf))
     argument = tuple(i for i, child in enumerate(tree.children()) for _ in range(child.num_leaves))
     names = _names(function, len(inputs), keywords)
@@ -107,10 +105,12 @@ def _bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return bound.args, ()
 
 
-def _constant(leaf: Any) -> Any:
-    """Bring NumPy's arrays, and numbers, into JAX as constants: no tracers, under jit either."""
-    with jax.ensure_compile_time_eval():
-        return jnp.asarray(leaf)
+def jax_array(value: Any) -> Any:
+    """Make a JAX array of NumPy's and of numbers: a constant, no tracer, under jit either.
+
+    JAX hands rules what its user handed it: `jax.grad(f)(2.0)` a number, and NumPy's as they are.
+    """
+    return value if isinstance(value, jax.Array) else constant(value)
 
 
 def _names(function: Any, count: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
@@ -204,24 +204,27 @@ def run(
     `by_value` says that the arrays hold values of which nothing else is known, so that every array
     on ctx depends on them. Otherwise what JAX does not trace is a constant.
     """
-    leaves = call.fill(arrays)
+    leaves = call.fill(map(jax_array, arrays))
     inputs = call.inputs(leaves)
     ctx = FunctionCtx(call.name, needs)
     if call.two_parts:
-        output = forward(*inputs)
+        with torch_words(f"{call.name}.forward"):
+            output = forward(*inputs)
         output = output if by_value else jax.tree.map(_output_array, output)
         before = output
-        call.function.setup_context(ctx, inputs, output)
+        with torch_words(f"{call.name}.setup_context"):
+            call.function.setup_context(ctx, inputs, output)
     else:
         given = len(inputs) - len(call.keywords)
         named = dict(zip(call.keywords, inputs[given:], strict=True))
-        before = forward(ctx, *inputs[:given], **named)
+        with torch_words(f"{call.name}.forward"):
+            before = forward(ctx, *inputs[:given], **named)
         output = before if by_value else jax.tree.map(_output_array, before)
     return _outcome(ctx, leaves, before, output, by_value)
 
 
 def _output_array(leaf: Any) -> Any:
-    return _constant(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+    return jax_array(leaf) if is_array(leaf) else leaf
 
 
 def _outcome(
@@ -275,5 +278,5 @@ def _outcome(
 def _path_name(path: Sequence[Any]) -> str:
     """Write a path into (attributes, saved, saved for jvp) as the user would."""
     if path[0].idx:
-        return "a saved tensor"
+        return f"saved_tensors[{path[1].idx}]"
     return f"ctx.{path[1].key}" + jax.tree_util.keystr(tuple(path[2:]))

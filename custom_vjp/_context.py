@@ -46,7 +46,8 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep arrays (or None) for backward: inputs and outputs of forward, or others.
 
-        A second derivative goes through inputs and outputs; any other array is a constant to it.
+        A second derivative goes through inputs and outputs; any other array is a constant to it,
+        and a warning says so if it depends on the inputs.
         """
         self._state.check("save_for_backward", tensors)
         self._state.saved = tensors

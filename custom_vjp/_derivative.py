@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from convgrad import _jax
-from convgrad._errors import NEEDS_VALUES
+from convgrad._errors import NEEDS_VALUES, NotLinearError
 
-from ._call import Call, Record, Source, defines
+from ._call import Call, Record, Source, defines, jax_array
 from ._context import FunctionCtx
 from ._gradients import from_jvp, to_inputs, to_jvp, to_outputs
 from ._numpy import on_values_of_shape
 from ._tangents import TangentMap, shape_of, without_derivative
+from ._words import torch_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Derivative:
         )
 
     def context(self, residuals: Sequence[Any], stage: str) -> FunctionCtx:
-        found = {**self.constants, **dict(zip(self.through, residuals, strict=True))}
+        arrays = map(jax_array, residuals)
+        found = {**self.constants, **dict(zip(self.through, arrays, strict=True))}
         ctx = self.record.context(self.call, self.needs, found)
         ctx._state.stage = stage
         ctx._state.forward_mode = stage == "jvp"
@@ -96,7 +98,9 @@ class Derivative:
 
         def run(residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
             ctx = self.context(residuals, "backward")
-            returned = backward(ctx, *to_outputs(self.record, self.outputs, cotangents))
+            given = to_outputs(self.record, self.outputs, cotangents)
+            with torch_words(f"{self.call.name}.backward"):
+                returned = backward(ctx, *given)
             cotangents = to_inputs(self.call, self.leaves, returned, self.live)
             return self.guarded(residuals, cotangents)
 
@@ -113,10 +117,11 @@ class Derivative:
 
         def run(residuals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
             ctx = self.context(residuals, "jvp")
-            given = iter(tangents)
+            given = map(jax_array, tangents)
             spread = [next(given) if live else None for live in self.live]
             moving = to_jvp(self.call, self.record, self.leaves, spread)
-            returned = self.call.function.jvp(ctx, *moving)
+            with torch_words(f"{self.call.name}.jvp"):
+                returned = self.call.function.jvp(ctx, *moving)
             tangents = from_jvp(self.call, self.record, self.outputs, returned)
             return self.guarded(residuals, tangents)
 
@@ -156,14 +161,15 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
         try:
             jaxpr = jax.make_jaxpr(transpose)(zeros, list(residuals), list(tangents))
         except (TypeError, ValueError) as error:
-            raise TypeError(
+            raise NotLinearError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod, as the one "
                 f"derived from backward failed: {error}"
             ) from error
         if _uses(jaxpr, len(zeros)):
-            raise TypeError(
+            raise NotLinearError(
                 f"{name}: forward mode needs jvp(ctx, *grad_inputs), a staticmethod. It is derived "
-                "from backward only where that is linear in grad_output, which it is not here"
+                "from backward only where that is linear in grad_output, which it is not here. "
+                "grad.jvp and grad.hvp go back twice instead, as PyTorch's do"
             )
         return transpose(zeros, residuals, tangents)
 

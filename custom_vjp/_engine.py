@@ -21,6 +21,7 @@ from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
 from ._call import Call, Outcome, Record, run
+from ._constants import warn_of_constants
 from ._derivative import Derivative
 from ._manual import vary_alike
 from ._numpy import on_values, refuse_numbers
@@ -123,6 +124,8 @@ def _rule(
         outputs=[shape_of(out) for out in outcome.outputs],
         types=[tangent_type(out) for out in outcome.outputs],
     )
+    if fixed is not None:  # the derivative of what a derivative was made of
+        warn_of_constants(derivative, lambda *xs: _forward(call, needs, vary_alike(xs)), primals)
     flowing = [t for t in tangents if not is_zero(t)]
     moving = iter(derivative.map()(residuals, flowing) if any(record.differentiable) else ())
     moved = [

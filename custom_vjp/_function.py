@@ -36,10 +36,11 @@ class Function:
     - if wanted, `vmap(info, in_dims, *args)` for a forward without ctx. Without it, JAX batches
       forward and backward (`generate_vmap_rule` is accepted, True or False).
 
-    The arrays are JAX's; `apply` works under jit, grad, vmap, scan and checkpoint. It returns what
-    forward returns, with NumPy arrays made JAX's. What is no array (a string, a number, None) is
-    passed through. An argument or an output may be a list or dict of arrays; its gradient is one
-    too, or None.
+    The methods get arrays of JAX, also where `apply` or `jax.grad` is given NumPy's, or `jax.grad`
+    a number. `apply` works under jit, grad, vmap, scan and checkpoint. It returns what forward
+    returns, with NumPy arrays made JAX's. What is no array (a string, a number, None) is passed
+    through. An argument or an output may be a list or dict of arrays; its gradient is one too, or
+    None.
 
     Code that asks for values (`np.asarray(x)`, `float(x)`, `if x > 0`) runs as it is where nothing
     is traced. Under jit and vmap the whole forward, or backward, is called back with the values
@@ -58,12 +59,16 @@ class Function:
       or not backward asks ctx.needs_input_grad. In forward outside of differentiation that is all
       False.
     - `ctx.mark_dirty` does nothing, as arrays do not change: use what apply returns.
-    - `setup_context`, `backward` and `jvp` may run any number of times.
+    - All methods may run any number of times.
+    - A second derivative that takes something on ctx for a constant, which is silent in PyTorch,
+      warns (UserWarning).
     - Arrays that forward uses without being given them must not be traced.
-    - Methods that are not static, and instances, are refused.
+    - Instances are refused, also to be called once, as old code of PyTorch did.
+
+    As in PyTorch, methods may be classmethods, and the staticmethod may be forgotten.
 
     Raises:
-      TypeError: a method that is not static; an instance; a saved value or a gradient that is no
+      TypeError: an instance; a method that cannot be called; a saved value or a gradient that is no
         array; forward mode where jvp is needed; the derivative of code that asks for values.
       jax.errors.UnexpectedTracerError (a TypeError): a method that closes over a traced array.
       ValueError: the wrong number of gradients, or one of a wrong shape. As in PyTorch a gradient
@@ -141,7 +146,7 @@ class Function:
     def __new__(cls, *_: Any, **__: Any) -> Any:
         """Refuse: a Function has no instances."""
         raise TypeError(
-            f"{cls.__name__} is not instantiated, as all its methods are static: call "
+            f"{cls.__name__} is not instantiated, as ctx takes the place of self: call "
             f"{cls.__name__}.apply(...)"
         )
 
@@ -154,16 +159,19 @@ def _check_methods(cls: type[Function]) -> None:
     if defines(cls, "backward") and defines(cls, "vjp"):
         raise RuntimeError(f"{cls.__name__} has both backward and vjp: remove one of them")
     for name in _METHODS:
-        plain = inspect.getattr_static(cls, name)
-        if inspect.isfunction(plain) or isinstance(plain, classmethod):
+        method = getattr(cls, name)
+        if not callable(method):
             raise TypeError(
-                f"{cls.__name__}.{name} must be a static method: put @staticmethod above it"
+                f"{cls.__name__}.{name} must be a method, under @staticmethod or @classmethod, got "
+                f"{method!r}"
             )
-        _check_closure(f"{cls.__name__}.{name}", getattr(cls, name))
+        _check_closure(f"{cls.__name__}.{name}", method)
 
 
 def _check_closure(name: str, method: Any) -> None:
     """Raise if a method closes over a traced array: no gradient would reach it."""
+    while isinstance(method, functools.partial):
+        method = method.func
     method = inspect.unwrap(method)
     cells = getattr(method, "__closure__", None) or ()
     for variable, cell in zip(method.__code__.co_freevars if cells else (), cells, strict=True):

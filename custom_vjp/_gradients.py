@@ -171,10 +171,18 @@ def from_jvp(call: Call, record: Record, outputs: Sequence[Any], returned: Any) 
         if not record.differentiable[i]:
             continue
         if value is None:
-            value = jnp.zeros(out.shape, out.dtype)
-        elif jnp.shape(value) != out.shape:
+            raise TypeError(
+                f"{call.name}.jvp returned None for output {i}: return its tangent, of shape "
+                f"{out.shape}, and jnp.zeros_like of it where it does not move"
+            )
+        if not is_array(value):
+            raise TypeError(
+                f"{call.name}.jvp: the tangent of output {i} must be an array, got {value!r} of "
+                f"type {type(value).__name__}"
+            )
+        if value.shape != out.shape:
             raise ValueError(
-                f"{call.name}.jvp: the tangent of output {i} has shape {jnp.shape(value)}, but the "
+                f"{call.name}.jvp: the tangent of output {i} has shape {value.shape}, but the "
                 f"output has shape {out.shape}"
             )
         tangents.append(jnp.asarray(value).astype(out.dtype))

@@ -8,6 +8,7 @@ from jax.typing import ArrayLike
 
 from convgrad._arrays import is_complex
 from convgrad._jax import is_traced
+from convgrad._paths import keep_path
 
 from ._arguments import array, floating, real, together
 from ._rules import derivative, divide, keep
@@ -103,7 +104,7 @@ def relu(input: ArrayLike) -> jax.Array:
 
     Reference: torch.nn.functional.relu.
     """
-    x = real("input", input, "relu")
+    x = keep_path(real("input", input, "relu"))
     return jnp.where(x <= 0, jnp.zeros_like(x), x)
 
 
@@ -132,8 +133,9 @@ def leaky_relu(input: ArrayLike, negative_slope: ArrayLike = 0.01) -> jax.Array:
 
     Reference: torch.nn.functional.leaky_relu.
     """
-    x = floating("input", input, "leaky_relu")
+    x = keep_path(floating("input", input, "leaky_relu"))
     slope = real("negative_slope", negative_slope, "leaky_relu").astype(x.dtype)
+    x, slope = together("leaky_relu", input=x, negative_slope=slope)
     return jnp.where(x > 0, x, slope * x)
 
 
@@ -163,7 +165,7 @@ def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> j
 
     Reference: torch.nn.functional.hardtanh.
     """
-    x = real("input", input, "hardtanh")
+    x = keep_path(real("input", input, "hardtanh"))
     low = real("min_val", min_val, "hardtanh").astype(x.dtype)
     high = real("max_val", max_val, "hardtanh").astype(x.dtype)
     known = not any(is_traced(bound) for bound in (min_val, max_val))

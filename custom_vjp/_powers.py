@@ -10,7 +10,7 @@ import numpy as np
 from jax.scipy import special
 from jax.typing import ArrayLike
 
-from convgrad._arrays import NUMBERS, is_complex, is_inexact
+from convgrad._arrays import is_complex, is_inexact, is_number
 
 from ._arguments import array, floating, reals, together
 from ._rules import derivative, keep
@@ -80,7 +80,7 @@ def pow(input: ArrayLike, exponent: ArrayLike) -> jax.Array:
     if x.dtype == bool:
         raise TypeError("pow: input and exponent must not both be bool")
     exact = not is_inexact(x.dtype)
-    if type(exponent) not in NUMBERS:
+    if not is_number(exponent):
         return _pow(x, p)
     number: Any = exponent
     if not exact:
@@ -118,7 +118,7 @@ def float_power(input: ArrayLike, exponent: ArrayLike) -> jax.Array:
     x, p = together("float_power", input=input, exponent=exponent)
     wide = jax.dtypes.canonicalize_dtype(np.complex128 if is_complex(x.dtype) else np.float64)
     x = array("input", input, "float_power").astype(wide)
-    if type(exponent) in NUMBERS and not isinstance(exponent, bool):
+    if is_number(exponent) and not isinstance(exponent, bool):
         return _power(x, exponent)
     p = array("exponent", exponent, "float_power").astype(wide)
     return _pow(*jnp.broadcast_arrays(x, p))

@@ -20,6 +20,7 @@ from jax.custom_derivatives import SymbolicZero, zero_from_primal
 
 from convgrad import _jax
 from convgrad._arrays import is_inexact
+from convgrad._errors import FUNCTION_TANGENTS
 from convgrad._jax import Axis, varying
 
 from ._manual import vary
@@ -65,7 +66,7 @@ def _types(*_: Any, of: TangentMap, **__: Any) -> tuple[list[Any], list[Any]]:
 
 
 tangent_map_p = _jax.new_operation(
-    "custom_function_tangents", USER, evaluate=_evaluate, lower=_evaluate, outputs=_types
+    FUNCTION_TANGENTS, USER, evaluate=_evaluate, lower=_evaluate, outputs=_types
 )
 
 

@@ -13,8 +13,9 @@ from convgrad._arrays import is_array
 from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
-from ._call import Call, defines
+from ._call import Call, defines, jax_array
 from ._numpy import on_values, refuse_numbers
+from ._words import torch_words
 
 
 class VmapInfo(NamedTuple):
@@ -36,7 +37,7 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
     structure: list[Any] = []
 
     def run(values: Sequence[Any]) -> tuple[list[Any], Any]:
-        leaves, tree = jax.tree.flatten(forward(*call.inputs(call.fill(values))))
+        leaves, tree = jax.tree.flatten(forward(*call.inputs(call.fill(map(jax_array, values)))))
         others = tuple(None if is_array(leaf) else leaf for leaf in leaves)
         return [leaf for leaf in leaves if is_array(leaf)], (tree, others)
 
@@ -75,8 +76,9 @@ def _call_vmap(
     dims: list[Any] = [None] * len(call.leaves)
     for i, is_batched in zip(call.traced, batched, strict=True):
         dims[i] = 0 if is_batched else None
-    in_dims = call.inputs(dims)
-    returned = function.vmap(VmapInfo(size, "error"), in_dims, *call.inputs(call.fill(values)))
+    in_dims, inputs = call.inputs(dims), call.inputs(call.fill(map(jax_array, values)))
+    with torch_words(f"{name}.vmap"):
+        returned = function.vmap(VmapInfo(size, "error"), in_dims, *inputs)
     if not (isinstance(returned, tuple) and len(returned) == 2):
         raise TypeError(f"{name}.vmap must return (output, out_dims), got {returned!r}")
     output, out_dims = returned

@@ -11,13 +11,12 @@ import jax.numpy as jnp
 from grad._trace import (
     Inputs,
     Trace,
-    is_none,
-    require_arrays,
     require_gradient_dtype,
     require_real_seed,
     require_same_complex_dtype,
     trace,
 )
+from grad._trees import is_none, require_arrays, unflatten_up_to
 
 
 def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any:
@@ -30,7 +29,8 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
         func: a function of arrays that returns an array (or a pytree of arrays, each of which is
             then gone back from, and the gradients added up).
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
             What should not be tracked is detached inside ``func`` or closed over.
         gradient: the gradient of the output, in its shape and structure. It may be left out, or be
             None in places, where the output is real with a single element; it is then 1.
@@ -68,6 +68,23 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
         >>> print(backward(lambda x: (jnp.sum(x), jnp.sum(x * x)), x))
         [3. 5.]
 
+        Optimisers: PyTorch's leave a parameter alone whose gradient is None, optax's want an array
+        for each. Zeros do the same where there is no weight decay, and no momentum from a step
+        that had a gradient; where there is, optax.masked leaves parameters out:
+
+        >>> import jax, optax
+        >>> params = {"used": w, "unused": jnp.ones(2), "none": None}
+        >>> gradients = backward(lambda p: jnp.sum(p["used"] ** 2), params)
+        >>> print(gradients["unused"])
+        None
+        >>> fill = lambda p, g: jnp.zeros_like(p) if g is None else g
+        >>> gradients = jax.tree.map(fill, params, gradients)
+        >>> optimiser = optax.adam(1.0)
+        >>> updates, state = optimiser.update(gradients, optimiser.init(params), params)
+        >>> params = optax.apply_updates(params, updates)
+        >>> print(params["used"].round(), params["unused"], params["none"])
+        [2. 3.] [1. 1.] None
+
     Reference: ``torch.Tensor.backward``, ``torch.autograd.backward``.
     """
     given = Inputs.read(inputs, "backward")
@@ -96,12 +113,13 @@ def _read_gradient(gradient: Any, traced: Trace) -> list[Any]:
     given = [leaf for leaf in leaves if leaf is not None]
     if given:
         require_arrays("gradient", gradient, given, "backward")
-    if len(leaves) != len(traced.avals) or (len(leaves) > 1 and structure != traced.structure):
+    seeds = unflatten_up_to(traced.structure, gradient)
+    if seeds is None:
         raise RuntimeError(
             f"got {len(traced.avals)} tensors and {len(leaves)} gradients: gradient must have "
             f"the structure of the output, {traced.structure}, got {structure}."
         )
-    return leaves
+    return seeds
 
 
 def _seed(index: int, seed: Any, output: Any, tracked: bool) -> Any:

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad import _jax
+from convgrad._dependence import dependence
 from convgrad._jax import Axis, reach, uses_axis, zero_tangent
 from grad._batches import borrow, broadcast, choose, map_avals, map_body, to_front
 from grad._counted_loop import Shape, counted_loop, counted_loop_p
-from grad._dependence import dependence
 from grad._jaxprs import (
     Body,
     Flags,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 from jax import lax
@@ -41,20 +42,31 @@ def detach(x: T) -> T:
     return jax.tree.map(lambda leaf: lax.stop_gradient(leaf) if is_array(leaf) else leaf, x)
 
 
-def no_grad(func: Callable[P, T]) -> Callable[P, T]:
+@overload
+def no_grad(func: Callable[P, T]) -> Callable[P, T]: ...
+@overload
+def no_grad() -> NoGrad: ...
+
+
+def no_grad(func: Any = None) -> Any:
     """Wrap ``func`` so that nothing it computes carries a gradient.
 
     ``no_grad(func)(*args) = detach(func(*args))``, which also holds for the values that ``func``
     closes over. ``backward`` through the result raises a RuntimeError, as it does in PyTorch.
 
     Args:
-        func: any function of arrays. ``no_grad`` also works as a decorator.
+        func: any function of arrays. ``no_grad`` also works as a decorator, with and without
+            parentheses.
 
     Returns:
-        A function with the same signature.
+        A function with the same signature; of a generator function, a generator function whose
+        values are detached.
 
-    Departs from PyTorch: there is no ``with no_grad():`` form, since a pure function has no state
-    that a context could switch; and an input that ``func`` returns as it is comes back detached.
+    Raises:
+        TypeError: ``func`` cannot be called; ``with no_grad():``, which a program of pure functions
+            cannot do: no state says which operations are inside.
+
+    Departs from PyTorch: an input that ``func`` returns as it is comes back detached.
 
     Example:
         >>> import jax.numpy as jnp
@@ -66,14 +78,43 @@ def no_grad(func: Callable[P, T]) -> Callable[P, T]:
 
     Reference: ``torch.no_grad``; the lecture's last lines on inference.
     """
+    if func is None:
+        return NoGrad()
     if not callable(func):
         raise TypeError(
-            f"func must be a function, got {func!r}: write no_grad(func)(*args) or decorate with "
-            "@no_grad, without parentheses."
+            f"no_grad: func must be a function, got {func!r}: write no_grad(func)(*args) or "
+            "decorate with @no_grad."
         )
+    if inspect.isgeneratorfunction(func):
+
+        @functools.wraps(func)
+        def generator(*args: Any, **kwargs: Any) -> Any:
+            for value in func(*args, **kwargs):
+                yield detach(value)
+
+        return generator
 
     @functools.wraps(func)
-    def untracked(*args: P.args, **kwargs: P.kwargs) -> T:
+    def untracked(*args: Any, **kwargs: Any) -> Any:
         return detach(func(*args, **kwargs))
 
     return untracked
+
+
+class NoGrad:
+    """``no_grad()``: a decorator, and no context manager."""
+
+    def __call__(self, func: Callable[P, T]) -> Callable[P, T]:
+        """Wrap a function, as ``no_grad(func)`` does."""
+        return no_grad(func)
+
+    def __enter__(self) -> None:
+        """Refuse: JAX's operations do not know in which block they stand."""
+        raise TypeError(
+            "with no_grad(): does nothing in JAX, where no state says which operations are inside "
+            "of a block: write no_grad(func)(*args) around the function that computes what is in "
+            "it, or detach(x) for each value that leaves it."
+        )
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: the block was not entered."""

@@ -42,7 +42,8 @@ def vjp(
     Args:
         func: a function of arrays that returns an array, a tuple of arrays or another pytree.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the outputs. It may be left out when there is
             one output with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -112,7 +113,8 @@ def jvp(
     Args:
         func: a function of arrays that returns an array, a tuple of arrays or another pytree.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -129,7 +131,8 @@ def jvp(
             connected.
 
     Departs from PyTorch: forward mode, where PyTorch goes back twice; only a program with a
-    ``custom_vjp`` inside is gone back through twice. Any pytree is accepted.
+    ``custom_vjp`` inside, or with a backward that is not linear, is gone back through twice. Any
+    pytree is accepted.
 
     Example:
         >>> import jax.numpy as jnp
@@ -147,7 +150,7 @@ def jvp(
     if strict:
         require_tracked_outputs(traced)
     _require_gradient_outputs(traced)
-    push = traced.pushforward()
+    push = traced.pushforward(back_twice=True)
     if strict:
         tangents = connected_to(lambda *ts: push(ts)[1], ones_like(given.leaves), "jvp")
         require_tangents(traced, tangents, len(given.leaves))
@@ -157,7 +160,11 @@ def jvp(
         require_same_complex_dtype(i, vector[i], given.leaves[i])
     if strict and create_graph:
         require_varying(
-            connected_to(lambda *xs: traced.at(xs).pushforward()(vector)[1], given.leaves, "jvp"),
+            connected_to(
+                lambda *xs: traced.at(xs).pushforward(back_twice=True)(vector)[1],
+                given.leaves,
+                "jvp",
+            ),
             "jacobian",
         )
     outputs, products = push(vector)

@@ -21,7 +21,8 @@ from grad._gradcheck_checks import (
 )
 from grad._gradcheck_problem import GradcheckError, Problem, as_tuple, restrict
 from grad._strict import union
-from grad._trace import Inputs, Trace, require_arrays, require_same_complex_dtype, trace
+from grad._trace import Inputs, Trace, require_same_complex_dtype, trace
+from grad._trees import require_arrays
 
 
 def gradcheck(

@@ -14,7 +14,8 @@ import numpy as np
 
 from convgrad._arrays import is_array, is_complex, is_inexact
 from convgrad._jax import is_traced
-from grad._trace import Inputs, Trace, is_none, require_arrays, trace
+from grad._trace import Inputs, Trace, trace
+from grad._trees import OUTPUTS, flatten, is_none
 
 
 class GradcheckError(RuntimeError):
@@ -106,9 +107,7 @@ def restrict(
         for i, x in zip(positions, tracked, strict=True):
             full[i] = x
         outputs = func(*jax.tree.unflatten(treedef, full))
-        flat = jax.tree.leaves(outputs, is_leaf=is_none)
-        require_arrays("outputs of the user-provided function", outputs, flat, caller)
-        return flat
+        return flatten(OUTPUTS, outputs, caller)[0]
 
     return call, [leaves[i] for i in positions], positions
 

@@ -13,7 +13,7 @@ from grad._graph_draw import to_dot, to_svg
 from grad._graph_node import AccumulateGrad as AccumulateGrad
 from grad._graph_node import Node as Node
 from grad._graph_read import read
-from grad._trace import is_none, require_arrays
+from grad._trees import OUTPUTS, flatten
 
 
 class Graph:
@@ -136,9 +136,7 @@ def graph(func: Callable[..., Any], *args: Any) -> Graph:
         for i, value in zip(arrays, values, strict=True):
             filled[i] = value
         outputs = func(*jax.tree.unflatten(treedef, filled))
-        flat_outputs = jax.tree.leaves(outputs, is_leaf=is_none)
-        require_arrays("outputs of the user-provided function", outputs, flat_outputs, "graph")
-        return flat_outputs
+        return flatten(OUTPUTS, outputs, "graph")[0]
 
     name = getattr(func, "__name__", type(func).__name__)
     values = [leaves[i] for i in arrays]

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import flax
 import jax
 
+from convgrad._dependence import carries_gradient
 from convgrad._jax import frames, inner_jaxprs, is_literal, name_of, open_jaxpr
-from grad._dependence import carries_gradient
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FOLDERS = {
     "conv": os.path.join(_HERE, "conv", ""),
+    "custom_vjp": os.path.join(_HERE, "custom_vjp", ""),
     "jax": os.path.join(os.path.dirname(os.path.abspath(jax.__file__)), ""),
     "flax": os.path.join(os.path.dirname(os.path.abspath(flax.__file__)), "nnx", "nn", ""),
 }
@@ -61,6 +62,28 @@ _NAMES = {
         "trace": "TraceBackward0",
         "hypot": "HypotBackward0",
         "median": "MedianBackward0",
+    },
+    "custom_vjp": {
+        "abs": "AbsBackward0",
+        "relu": "ReluBackward0",
+        "leaky_relu": "LeakyReluBackward0",
+        "hardtanh": "HardtanhBackward0",
+        "maximum": "MaximumBackward0",
+        "minimum": "MinimumBackward0",
+        "fmax": "FmaxBackward0",
+        "fmin": "FminBackward0",
+        "copysign": "CopysignBackward0",
+        "atan2": "Atan2Backward0",
+        "hypot": "HypotBackward0",
+        "xlogy": "XlogyBackward0",
+        "logaddexp": "LogaddexpBackward0",
+        "logaddexp2": "Logaddexp2Backward0",
+        "lgamma": "LgammaBackward0",
+        "digamma": "DigammaBackward0",
+        "logit": "LogitBackward0",
+        "softplus": "SoftplusBackward0",
+        "gelu": "GeluBackward0",
+        "vector_norm": "LinalgVectorNormBackward0",
     },
     "flax": {"Linear.__call__": "AddmmBackward0"},
 }

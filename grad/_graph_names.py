@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 from convgrad import _jax
+from convgrad._dependence import carries_gradient
 from convgrad._jax import is_literal, name_of, open_jaxpr
-from grad._dependence import carries_gradient
 
 _JAX_FOLDER = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from convgrad import _jax
 from convgrad._arrays import is_inexact
+from convgrad._dependence import carries_gradient, equation_flow
 from convgrad._jax import is_literal, name_of, open_jaxpr
-from grad._dependence import carries_gradient, equation_flow
 from grad._graph_calls import Call, calls
 from grad._graph_names import ELEMENTWISE, is_jax_call, jax_function_name, node_name, operands
 from grad._graph_node import CONSTANT, AccumulateGrad, Edge, Node

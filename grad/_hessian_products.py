@@ -42,7 +42,8 @@ def vhp(
     Args:
         func: a function of arrays that returns one array with a single element.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -108,7 +109,8 @@ def hvp(
     Args:
         func: a function of arrays that returns one array with a single element.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         v: the vector, in the structure and shapes of the inputs. It may be left out when there is
             one input with a single element; it is then 1.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
@@ -126,8 +128,8 @@ def hvp(
             several elements, or a complex one; ``v`` is missing or has another structure, shape or
             complex dtype than the inputs; in strict mode, something is not connected.
 
-    Departs from PyTorch: forward mode over the gradient, and so no slower than ``vhp``. Any pytree
-    of inputs is accepted.
+    Departs from PyTorch: forward mode over the gradient, and so no slower than ``vhp``; only where
+    a backward is not linear it goes back twice more. Any pytree of inputs is accepted.
 
     Example:
         >>> import jax.numpy as jnp
@@ -142,7 +144,7 @@ def hvp(
     require_gradient_dtype(given.leaves)
     vector = read_input_vector(v, given.leaves, given.treedef, "hvp")
     first, gradient = gradient_of_scalar(func, given, "hvp", strict)
-    push = gradient.pushforward()
+    push = gradient.pushforward(back_twice=True)
     if strict:
         require_used_inputs(first, len(given.leaves))
         require_varying_jacobian(gradient)
@@ -152,7 +154,11 @@ def hvp(
     _require_vector_dtypes(v, vector, gradient)
     if strict and create_graph:
         require_varying(
-            connected_to(lambda *xs: gradient.at(xs).pushforward()(vector)[1], given.leaves, "hvp"),
+            connected_to(
+                lambda *xs: gradient.at(xs).pushforward(back_twice=True)(vector)[1],
+                given.leaves,
+                "hvp",
+            ),
             "hessian",
         )
     _, products = push(vector)

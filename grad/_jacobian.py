@@ -40,7 +40,8 @@ def jacobian(
     Args:
         func: a function of arrays that returns an array, a tuple of arrays or another pytree.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
             With ``strict=True`` the Jacobian must then depend on the inputs.
         strict: raise when an output does not depend on an input, instead of returning zeros.
@@ -111,7 +112,8 @@ def hessian(
     Args:
         func: a function of arrays that returns one array with a single element.
         inputs: where to evaluate. A tuple is splatted, ``func(*inputs)``; an array or any other
-            pytree is passed as the one argument. Floating point or complex arrays, any shape.
+            pytree is passed as the one argument. Floating point or complex arrays, any shape; None
+            inside of a pytree is an empty subtree.
         create_graph: accepted for PyTorch's sake. The result can always be differentiated again.
             With ``strict=True`` the Hessian must then depend on the inputs.
         strict: raise when the output or its gradient does not depend on an input, instead of

@@ -12,14 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad import _jax
-from convgrad._arrays import conj, is_array, is_complex, is_inexact
+from convgrad._arrays import conj, is_complex, is_inexact
+from convgrad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from convgrad._errors import NEEDS_VALUES
-from grad._dependence import dependence, has_custom_vjp
-
-
-def is_none(x: Any) -> bool:
-    """Whether ``x`` is None: as a leaf, so that a missing array is reported and not skipped."""
-    return x is None
+from grad._trees import OUTPUTS, flatten
 
 
 @dataclass(frozen=True)
@@ -29,13 +25,13 @@ class Inputs:
     leaves: list[Any]
     treedef: Any
     splat: bool
+    caller: str = ""  # the function of this package that was given them
 
     @classmethod
     def read(cls, inputs: Any, caller: str) -> Inputs:
         """Flatten ``inputs``; every leaf must be an array."""
-        leaves, treedef = jax.tree.flatten(inputs, is_leaf=is_none)
-        require_arrays("inputs", inputs, leaves, caller)
-        return cls(leaves, treedef, isinstance(inputs, tuple))
+        leaves, treedef = flatten("inputs", inputs, caller)
+        return cls(leaves, treedef, isinstance(inputs, tuple), caller)
 
     @classmethod
     def splatted(cls, leaves: Sequence[Any]) -> Inputs:
@@ -45,7 +41,20 @@ class Inputs:
     def call(self, func: Callable[..., Any], leaves: Sequence[Any]) -> Any:
         """Call ``func`` as PyTorch does: a tuple is splatted, anything else is one argument."""
         inputs = jax.tree.unflatten(self.treedef, leaves)
-        return func(*inputs) if self.splat else func(inputs)
+        if self.splat:
+            return func(*inputs)
+        try:
+            return func(inputs)
+        except (TypeError, AttributeError) as error:
+            # Python's own, and not one of JAX's that say that a value is needed.
+            if not isinstance(inputs, list) or type(error) not in (TypeError, AttributeError):
+                raise
+            raise TypeError(
+                f"The inputs given to {self.caller} must be either an array or a tuple of arrays, "
+                "one an argument, but the given inputs has type <class 'list'>: as any pytree but "
+                f"a tuple it is passed as the one argument, which the function did not take "
+                f"({error}). Pass tuple(inputs)."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -100,14 +109,19 @@ class Trace:
         )
         return [conj(gradient) for gradient in pulled]
 
-    def pushforward(self) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
+    def pushforward(
+        self, back_twice: bool = False
+    ) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
         """Return the map from a tangent for each input to the outputs and their tangents.
 
         Integers have none, and get zeros. Forward mode does it in one pass. A function with a
         backward pass of its own has no forward mode; its pullback is transposed, as PyTorch does.
+        With ``back_twice`` so is one that is not linear: at cotangents of 0, again as in PyTorch.
         """
         transposed = self._closed is None or has_custom_vjp(self._closed)
         push = self._transposed_pullback() if transposed else self.forward_mode
+        if back_twice and not transposed and has_custom_jvp(self._closed):
+            push = self._forward_or_back_twice
 
         def apply(tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             pairs = zip(tangents, self._leaves, strict=True)
@@ -123,6 +137,13 @@ class Trace:
             t if is_inexact(output.dtype) else jnp.zeros_like(output)
             for output, t in zip(outputs, pushed, strict=True)
         ]
+
+    def _forward_or_back_twice(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        ahead = jax.make_jaxpr(lambda *ts: self.forward_mode(list(ts)))(*tangents)
+        if not has_forward_mode(ahead):
+            return self._transposed_pullback()(tangents)
+        pushed = _jax.as_function(ahead)(*tangents)
+        return pushed[: len(self.avals)], pushed[len(self.avals) :]
 
     def _transposed_pullback(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
         outputs, pull = self._pullback
@@ -168,8 +189,7 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
 
     def flat(*leaves: Any) -> list[Any]:
         outputs = inputs.call(func, leaves)
-        flat_outputs, structure = jax.tree.flatten(outputs, is_leaf=is_none)
-        require_arrays("outputs of the user-provided function", outputs, flat_outputs, caller)
+        flat_outputs, structure = flatten(OUTPUTS, outputs, caller)
         structures.append(structure)
         return flat_outputs
 
@@ -208,23 +228,6 @@ def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[fr
         frozenset(j for j, row in enumerate(rows) if i in real and real.index(i) in row)
         for i in range(len(outputs))
     )
-
-
-def require_arrays(name: str, given: Any, leaves: Sequence[Any], caller: str) -> None:
-    """Raise PyTorch's TypeError unless every leaf of an argument is an array."""
-    for i, leaf in enumerate(leaves):
-        if not is_array(leaf):
-            which = f"value at index {i}" if len(leaves) > 1 else f"given {name}"
-            raise TypeError(
-                f"The {name} given to {caller} must be either an array or a tuple (or another "
-                f"pytree) of arrays but the {which} has type {type(leaf)}. "
-                "Wrap a number in jax.numpy.asarray."
-            )
-    if not leaves:
-        raise TypeError(
-            f"The {name} given to {caller} must be either an array or a tuple (or another pytree) "
-            f"of arrays but {given!r} contains none."
-        )
 
 
 def require_gradient_dtype(leaves: Sequence[Any]) -> None:

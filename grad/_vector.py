@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from grad._trace import is_none, require_arrays
+from grad._trees import flatten
 
 
 def read_vector(v: Any, like: Sequence[Any], structure: Any, caller: str) -> list[Any]:
@@ -16,8 +16,7 @@ def read_vector(v: Any, like: Sequence[Any], structure: Any, caller: str) -> lis
 
     An array and a tuple of one array are taken for each other, as PyTorch does.
     """
-    vector, given = jax.tree.flatten(v, is_leaf=is_none)
-    require_arrays("v", v, vector, caller)
+    vector, given = flatten("v", v, caller)
     nested = not jax.tree_util.treedef_is_leaf(structure)
     if len(vector) != len(like):
         raise RuntimeError(

@@ -12,11 +12,11 @@ import numpy as np
 from jax import lax
 
 from convgrad import _jax
+from convgrad._dependence import dependence
 from convgrad._jax import Axis, reach, uses_axis, zero_tangent
 from grad._batches import borrow, broadcast, choose, map_avals, map_body, to_front
 from grad._counted_loop import stack_of_zeros
 from grad._counted_rules import is_nonzero, real
-from grad._dependence import dependence
 from grad._jaxprs import Body, Flags, call, close, grow, merge, pick, split
 from grad._while_plan import Plan, tangent
 

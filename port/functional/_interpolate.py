@@ -83,7 +83,8 @@ def interpolate(
     with antialias, and for bytes of more than four channels.
 
     Example:
-      >>>       >>> from port.functional import interpolate
+      >>> import jax.numpy as jnp
+      >>> from port.functional import interpolate
       >>> interpolate(jnp.array([[[0.0, 4.0]]]), scale_factor=2, mode="linear")
       Array([[[0., 1., 3., 4.]]], dtype=float32)
 

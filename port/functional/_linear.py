@@ -2,7 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import ArrayLike
+
+from conv.lowering import accelerated
 
 from ._arguments import (
     COMPLEX,
@@ -30,6 +33,8 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     Returns:
       (..., O), or (...) for a weight of one dimension.
 
+    On CPU it is computed as inside of `conv.accelerate()`.
+
     Raises:
       ValueError: shapes that do not fit.
       TypeError: a bool; another dtype of weight or bias.
@@ -53,7 +58,9 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
             f"linear: input's last dimension must be weight's, "
             f"got input.shape={x.shape} and weight.shape={w.shape}"
         )
-    y = jnp.matmul(x, w.T)
+    # Not of a transposed weight: it is multiplied as it lies, and so are the gradients.
+    with accelerated():
+        y = lax.dot_general(x, w, (((x.ndim - 1,), (w.ndim - 1,)), ((), ())))
     if b is None:
         return y
     try:

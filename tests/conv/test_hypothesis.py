@@ -1,6 +1,7 @@
 """Random calls, a quarter of them spoilt: PyTorch and we accept with equal results, or refuse."""
 
 import gc
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from tests.support.agree import assert_as_good
-from tests.support.calls import NAMES, Call
+from tests.support.calls import NAMES, OURS, Array, Call
 from tests.support.exclusions import exclusion
 from tests.support.outcomes import our_outcome, their_outcome
 from tests.support.strategies import calls
@@ -81,6 +82,28 @@ def sweep(function: str, examples: int, fixed: bool) -> None:
     few = 0.25 if function.endswith(("_input", "_weight")) else 0.1
     assert outcomes["excluded"] <= few * total
     assert outcomes["accepted, without gradient"] <= 0.2 * total
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("mul got incompatible shapes for broadcasting: (2,), (3,)."),
+        ValueError("avg_pool1d: kernel_size must be positive, got kernel_size=0"),
+        AttributeError("unfold: an array has no such attribute"),
+    ],
+    ids=["by lax", "by another function", "of another class"],
+)
+def test_an_error_by_accident_is_no_refusal(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setitem(OURS, "unfold", broken)
+    call = Call("unfold", {"input": Array((1, 2, 2)), "kernel_size": 3})
+    assert their_outcome(call) is None
+    with pytest.raises(type(error), match=re.escape(str(error))):
+        our_outcome(call, None)
 
 
 @pytest.mark.parametrize("function", NAMES)

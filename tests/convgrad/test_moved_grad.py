@@ -22,9 +22,9 @@ from jax import lax
 
 import custom_vjp
 import grad
-from convgrad import _jax
-from grad import _dependence, _graph_calls
-from grad._dependence import dependence
+from convgrad import _dependence, _jax
+from convgrad._dependence import dependence
+from grad import _graph_calls
 
 ROOT = Path(__file__).parents[2]
 X = np.array([1.0, 2.0])
@@ -93,18 +93,27 @@ with warnings.catch_warnings(record=True) as caught:
         "mapped loop": tell(lambda: jax.jit(jax.vmap(doubled))(jnp.stack([x, x]))),
         "function": tell(lambda: jax.grad(lambda x: Double.apply(x).sum())(x)),
         "pushed function": tell(lambda: jax.jvp(Double.apply, (x,), (x,))),
+        "function of a number": tell(lambda: jax.grad(Double.apply)(2.0)),
     }
 json.dump([told, [f"{c.category.__name__}: {c.message}" for c in caught]], sys.stdout)
 """
 
 # What needs an operation of this package.
-OPERATIONS = ("loop", "loop's gradient", "mapped loop", "function", "pushed function")
+OPERATIONS = (
+    "loop",
+    "loop's gradient",
+    "mapped loop",
+    "function",
+    "pushed function",
+    "function of a number",
+)
 
 NEEDED = [(module.__name__, name) for name, module in _jax._NEEDED.items()]
 
 # What can be done in another way.
 REPLACED = [
     ("jax.core", "Tracer"),
+    ("jax.core", "eval_context"),
     ("jax.core", "eval_jaxpr"),
     ("jax.extend.core", "jaxpr_as_fun"),
     ("jax.extend.core", "Literal"),

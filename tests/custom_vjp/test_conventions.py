@@ -3,6 +3,8 @@
 The rows are those of `python -m compare semantics`.
 """
 
+import re
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -103,6 +105,38 @@ def test_second_derivatives_where_a_norm_is_0() -> None:
         np.testing.assert_array_equal(
             jax.jit(jax.hessian(function))(jnp.zeros(2)), np.zeros((2, 2))
         )
+
+
+# Where second derivatives at a row's own point are not PyTorch's; README.md tells them.
+OTHER_SECONDS = (
+    *("norm", "vector_norm", "dist", "normalize", "cosine_similarity"),
+    *("pow", "float_power", "xlogy", "xlog1py", "atan2", "hypot", "copysign"),
+    *("logaddexp", "logaddexp2", "lgamma", "digamma", "logit", "var"),
+)
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom:UserWarning")
+def test_second_derivatives_at_the_points_differ_where_the_readme_says() -> None:
+    differ = set()
+    for row in SMOOTH:
+        point = arguments(row, "float64")
+        if any(np.iscomplexobj(a) for a in point):
+            continue
+        numbers = tuple(range(len(point)))
+        total = lambda *xs, row=row: row.ours(*xs).sum()  # noqa: E731
+        mine = jax.jit(jax.hessian(total, numbers))(*point)
+        right = second(row, point)
+        same = all(
+            np.allclose(mine[i][j], right[i][j], rtol=1e-6, atol=1e-9, equal_nan=True)
+            for i in numbers
+            for j in numbers
+        )
+        if not same:
+            differ.add(re.split(r"[ ,(]", row.name)[0])
+    assert differ == set(OTHER_SECONDS)
+    told = (Path(__file__).parents[2] / "README.md").read_text()
+    told = told[told.index("- Second derivatives in") :].split("`clamp`")[0]
+    assert set(re.findall(r"`([a-z0-9_]+)`", told)) == differ
 
 
 def test_all_are_exported_where_users_look() -> None:

@@ -249,6 +249,8 @@ REFUSED: list[tuple[str, Callable, Callable, type[Exception], list[str]]] = [
      ["broadcast", "(3, 4)", "(3, 2)"]),
     ("shapes", lambda x: F.clamp(x, x[:2]), lambda x: torch.clamp(x, x[:2]), ValueError,
      ["broadcast", "min.shape"]),
+    ("shapes", lambda x: F.leaky_relu(x, x[0, :3]), lambda x: nn.leaky_relu(x, x[0, :3]),
+     ValueError, ["broadcast", "negative_slope.shape"]),
     ("a list", lambda x: F.abs([1.0]), lambda x: torch.abs([1.0]), TypeError, ["input", "[1.0]"]),
     ("a word", lambda x: F.pow(x, "2"), lambda x: torch.pow(x, "2"), TypeError, ["exponent='2'"]),
     ("a word", lambda x: F.std(x, correction="a"), lambda x: torch.std(x, correction="a"),

@@ -9,6 +9,7 @@ from flax import nnx
 from jax import lax
 
 import conv
+import custom_vjp
 import grad
 from grad import graph
 
@@ -199,6 +200,28 @@ class Net(nnx.Module):
         x = conv.max_pool2d(jax.nn.relu(self.conv1(x)), 2)
         x = conv.max_pool2d(jax.nn.relu(self.conv2(x)), 2)
         return jax.nn.log_softmax(self.linear(x.reshape(x.shape[0], -1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *((name, 1) for name in ("abs", "digamma", "lgamma", "logit")),
+        *((name, 1) for name in ("relu", "leaky_relu", "hardtanh", "softplus", "gelu")),
+        *((name, 2) for name in ("maximum", "minimum", "fmax", "fmin", "copysign", "hypot")),
+        *((name, 2) for name in ("atan2", "logaddexp", "logaddexp2", "xlogy")),
+    ],
+)
+def test_functions_of_this_package_are_one_node(name, count):
+    twin = getattr(torch, name, None) or getattr(torch.nn.functional, name)
+    check(getattr(custom_vjp.functional, name), twin, *[X / 4, Y][:count])
+
+
+def test_norms_are_one_node():
+    check(
+        lambda x: custom_vjp.functional.vector_norm(x * 2, dim=1),
+        lambda x: torch.linalg.vector_norm(x * 2, dim=1),
+        X,
+    )
 
 
 def torch_loss(x, w1, b1, w2, b2, w, b, labels):

@@ -155,12 +155,16 @@ def assert_refused(
     error: type[Exception],
     words: Sequence[str],
 ) -> None:
-    """Both refuse; ours while tracing, with all of `words` in the message."""
+    """Both refuse; ours while tracing, with all of `words` in the message.
+
+    The message begins with the name of a function or module: what lax raises by accident does not.
+    """
     tensors = [to_torch(a) for a in arrays]
     with pytest.raises(Exception):  # noqa: B017, PT011 - PyTorch's class and words are its own
         theirs(*tensors)
     inputs = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in arrays]
     with pytest.raises(error) as caught:
         jax.eval_shape(lambda: ours(*inputs))
+    assert re.match(r"\w+: ", str(caught.value)), str(caught.value)
     for word in words:
         assert re.search(re.escape(word), str(caught.value)), (word, str(caught.value))

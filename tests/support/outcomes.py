@@ -60,6 +60,14 @@ class Refused(Exception):
     """We refused a call. Any other error on the way is a failure."""
 
 
+def refusal(function: str, error: Exception) -> bool:
+    """Whether an error is a refusal of ours: it begins with the name of the function.
+
+    What lax or NumPy raises by accident, further in, does not.
+    """
+    return isinstance(error, ValueError | TypeError) and str(error).startswith(f"{function}: ")
+
+
 def our_outcome(call: Call, expected: Outcome | None) -> Outcome | None:
     """What we return, compiled as one program; None where we refuse the call while tracing.
 
@@ -72,7 +80,9 @@ def our_outcome(call: Call, expected: Outcome | None) -> Outcome | None:
         try:
             first, *others = results_of(call.ours({**rest, **tracked}))
         except (ValueError, TypeError) as error:
-            raise Refused from error
+            if refusal(call.function, error):
+                raise Refused from error
+            raise
         return first, others
 
     def program(arrays: dict[str, jax.Array], ct: jax.Array) -> Any:

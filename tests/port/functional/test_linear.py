@@ -12,6 +12,8 @@ import torch
 from torch.nn import functional as F
 
 import port.functional as functional
+from conv.lowering.methods import onednn
+from convgrad import _jax
 from port.functional import (
     bilinear,
     channel_shuffle,
@@ -26,6 +28,25 @@ from tests.support.agree import assert_agree, assert_refused, assert_same, draw,
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 NUMBERS = (*FLOATING, "complex64", "complex128", "int8", "uint8", "int16", "int32", "int64")
+
+
+@pytest.mark.skipif(
+    not onednn.available() or not _jax.has_avx512(), reason="oneDNN's products are not used here"
+)
+def test_large_ones_and_their_gradients_are_products_of_onednn() -> None:
+    """Five hundred thousand products, and no copy of the weight."""
+    x, w = draw(1, (2, 64, 64), "float32"), draw(2, (64, 64), "float32")
+
+    def gradients(x: jax.Array, w: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.grad(lambda x, w: (linear(x, w) ** 2).sum(), (0, 1))(x, w)
+
+    lowered = jax.jit(gradients).lower(x, w)
+    assert lowered.as_text().count(f"@{_jax.ONEDNN_PRODUCT}") == 3
+    assert " transpose(" not in lowered.compile().as_text()
+    y = x.astype("float64") @ w.astype("float64").T
+    rights = (2 * y @ w, 2 * np.einsum("nlo,nli->oi", y, x))
+    for found, right in zip(gradients(x, w), rights, strict=True):
+        np.testing.assert_allclose(found, right, rtol=0, atol=2e-6 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)

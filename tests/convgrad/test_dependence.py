@@ -7,7 +7,7 @@ import pytest
 import torch
 from jax import lax
 
-from grad._dependence import dependence
+from convgrad._dependence import dependence
 
 
 def depends(func, *args):

@@ -13,8 +13,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+
 from convgrad import _jax
 from convgrad._arrays import is_inexact
+from convgrad._errors import FUNCTION_TANGENTS, NotLinearError
 from convgrad._jax import open_jaxpr
 
 # For each output of an equation, the mask of those of its inputs that it depends on.
@@ -53,18 +56,38 @@ def carries_gradient(atom: Any) -> bool:
 
 def has_custom_vjp(jaxpr: Any) -> bool:
     """Whether a jaxpr calls, at any depth, a function with a backward pass of its own."""
-    jaxpr = open_jaxpr(jaxpr)
-    if jaxpr not in _custom:
-        _custom[jaxpr] = any(
-            _jax.name_of(eqn).startswith("custom_vjp_call")
-            or any(has_custom_vjp(inner) for inner in _jax.inner_jaxprs(eqn))
-            for eqn in jaxpr.eqns
-        )
-    return _custom[jaxpr]
+    return _calls("custom_vjp_call", open_jaxpr(jaxpr))
+
+
+def has_custom_jvp(jaxpr: Any) -> bool:
+    """Whether a jaxpr calls, at any depth, a function with a derivative that forward mode knows."""
+    return _calls("custom_jvp_call", open_jaxpr(jaxpr))
+
+
+def _calls(name: str, jaxpr: Any) -> bool:
+    known = _custom.setdefault(jaxpr, {})
+    if name not in known:
+        known[name] = any(_jax.name_of(eqn).startswith(name) for eqn in _jax.equations(jaxpr))
+    return known[name]
+
+
+def has_forward_mode(jaxpr: Any) -> bool:
+    """Whether all that a jaxpr pushes forward can be: no backward has to be transposed in vain."""
+    for eqn in _jax.equations(open_jaxpr(jaxpr)):
+        if _jax.name_of(eqn) == FUNCTION_TANGENTS:
+            count = _jax.parameter(eqn, "residuals")
+            avals = [atom.aval for atom in eqn.invars]
+            try:
+                jax.eval_shape(_jax.parameter(eqn, "of").push, avals[:count], avals[count:])
+            except NotLinearError:
+                return False
+            except (NameError, _jax.Moved):  # such as an axis that is bound further out
+                pass
+    return True
 
 
 _cache: weakref.WeakKeyDictionary[Any, Flow] = weakref.WeakKeyDictionary()
-_custom: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+_custom: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDictionary()
 
 
 def _jaxpr_flow(jaxpr: Any) -> Flow:
