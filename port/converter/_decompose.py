@@ -11,7 +11,7 @@ from torch._guards import detect_fake_mode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree
 
-from ._nodes import operation_name
+from ._nodes import operation_name, without_write
 from .operations import OPERATIONS
 
 
@@ -42,7 +42,7 @@ def decomposed(node: fx.Node) -> tuple[fx.Graph, list[fx.Node]] | None:
     if any(n.op not in ("placeholder", "call_function", "output") for n in graph.nodes):
         return None
     called = [operation_name(n.target) for n in graph.nodes if n.op == "call_function"]
-    if not all(name in OPERATIONS for name in called):
+    if not all(name in OPERATIONS or without_write(name) in OPERATIONS for name in called):
         return None
     return graph, [leaves[k] for k in places]
 

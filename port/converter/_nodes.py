@@ -23,7 +23,7 @@ def operation_name(target: Any) -> str:
 
 def without_write(name: str) -> str | None:
     """Return the operation that gives what `name` writes: aten.relu.default for aten.relu_."""
-    space, base, overload = name.split(".")
+    space, base, overload = f"{name}..".split(".")[:3]
     if not base.endswith("_") or base.endswith("__"):
         return None
     return f"{space}.{base[:-1]}.{overload}"

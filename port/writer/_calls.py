@@ -32,7 +32,7 @@ TRANSPOSED = "input weight bias stride padding output_padding groups dilation"
 RECTIFIERS = "relu relu6 silu mish sigmoid log_sigmoid tanh hardsigmoid hardswish selu"
 ELEMENTWISE = (
     "exp expm1 log log1p log2 sqrt sin cos tan ceil floor trunc square isnan isinf isfinite "
-    "logical_not real imag conj"
+    "logical_not conj"
 )
 # Operation: the function, and its parameters in the order of the operation's arguments. "-" is
 # left out.
@@ -118,12 +118,11 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "aten.tril.default": ("jnp.tril", "m k"),
     "aten.triu.default": ("jnp.triu", "m k"),
     "aten.flip.default": ("jnp.flip", "m axis"),
-    "aten.where.self": ("jnp.where", "condition x y"),
-    "aten.where.ScalarOther": ("jnp.where", "condition x y"),
-    "aten.where.ScalarSelf": ("jnp.where", "condition x y"),
     **{f"aten.{name}.default": (f"jnp.{name}", "x") for name in ELEMENTWISE.split()},
     "aten.rsqrt.default": ("lax.rsqrt", "x"),
     "aten.detach.default": ("lax.stop_gradient", "x"),
+    "aten.real.default": ("jnp.real", "val"),
+    "aten.imag.default": ("jnp.imag", "val"),
     "aten.vdot.default": ("jnp.vdot", "a b"),
     "aten.complex.default": ("lax.complex", "x y"),
     **{

@@ -102,6 +102,10 @@ def _masked_fill(x: Any, mask: Any, value: Any) -> Text:
     return call("jnp.where", mask, value, x)
 
 
+def _where(condition: Any, x: Any, y: Any) -> Text:
+    return call("jnp.where", condition, x, y)
+
+
 def _joined(name: str) -> Expression:
     def join(tensors: Any, dim: Any = 0) -> Text:
         given = tensors if isinstance(tensors, Text) else list(tensors)
@@ -149,6 +153,9 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.select.int": _select,
     "aten.select_scatter.default": _select_scatter,
     "aten.index.Tensor": _index,
+    "aten.where.self": _where,
+    "aten.where.ScalarOther": _where,
+    "aten.where.ScalarSelf": _where,
     "aten.masked_fill.Scalar": _masked_fill,
     "aten.masked_fill.Tensor": _masked_fill,
     "aten.cat.default": _joined("concatenate"),

@@ -384,7 +384,9 @@ def _losses(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
             x, half, pos_weight=y[0].detach().abs()
         ),
         "kl_div": F.kl_div(x.log_softmax(-1), q, reduction="batchmean"),
-        "kl_div of logarithms": F.kl_div(x.log_softmax(-1), q.log(), log_target=True),
+        "kl_div of logarithms": F.kl_div(
+            x.log_softmax(-1), q.log(), reduction="sum", log_target=True
+        ),
         "cosine_similarity": F.cosine_similarity(x, y, dim=2),
         "pairwise_distance": F.pairwise_distance(rows, y.flatten(0, 1), keepdim=True),
         # Not in the table: decomposed by torch.
