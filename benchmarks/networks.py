@@ -151,8 +151,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     if options.show:
-        data = json.loads(options.show.read_text())
-        report([Timed(**record) for record in data["networks"]], data["versions"])
+        stored = json.loads(options.show.read_text())
+        report([Timed(**record) for record in stored["networks"]], stored["versions"])
         return 0
     unknown = set(options.networks) - NETWORKS.keys()
     if unknown:

@@ -35,9 +35,9 @@ def gather(source: Path) -> None:
         folder.mkdir(exist_ok=True)
         for notebook in sorted((ROOT / "notebooks" / language).glob("*.ipynb")):
             shutil.copy(notebook, folder)
-    for readme, folder in INSIDE.items():
-        (source / "inside" / folder).mkdir(exist_ok=True)
-        shutil.copy(ROOT / readme, source / "inside" / folder)
+    for readme, place in INSIDE.items():
+        (source / "inside" / place).mkdir(exist_ok=True)
+        shutil.copy(ROOT / readme, source / "inside" / place)
     write_reference(source / "reference")
     shutil.copy(ROOT / "CHANGELOG.md", source / "changelog.md")
 

@@ -13,17 +13,18 @@ from ._sphinx import plain_signs
 
 # Where users find names. An object that two of them have stands in the first of them.
 SPACES = {
-    "conv": "torch.nn.functional's and torch.nn's convolutions, padding and pools",
-    "grad": "torch.autograd: gradients, Jacobians, checks, graphs, loops",
+    "conv": "Convolutions, padding and pools, as torch.nn.functional and torch.nn have them",
+    "grad": "Gradients, Jacobians, checks, graphs and loops, as torch.autograd has them",
     "custom_vjp.functional": "PyTorch's derivatives at kinks, ties and poles",
-    "custom_vjp": "the lecture's add, split and max; Function, torch.autograd.Function's twin",
-    "port.functional": "torch.nn.functional around convolutions",
-    "port": "networks: layers with torch.nn's arguments, weights, the converter",
-    "compare": "side by side with PyTorch",
-    "compare.notebook": "figures in a notebook",
+    "custom_vjp": "A gradient of one's own: the lecture's functions, torch.autograd.Function",
+    "port.functional": "What stands around convolutions in torch.nn.functional",
+    "port": "Networks: torch.nn's layers, weights, the converter",
+    "compare": "Side by side with PyTorch",
+    "compare.notebook": "Figures in a notebook",
 }
 
-# A group is what one file defines. What has no title here takes its file's name for one.
+# A group is what one file defines. What has no title here takes its file's name for one;
+# port's files of one name, of functions and of modules, have one title.
 TITLES = {
     "conv._convolution": "Convolutions",
     "conv._transposed": "Transposed convolutions",
@@ -62,10 +63,45 @@ TITLES = {
     "custom_vjp._moments": "Variance",
     "custom_vjp._special": "Special functions",
     "custom_vjp._complex": "Complex numbers",
+    "port.converter._export": "The converter",
+    "port.converter._program": "The converter",
     "port._safetensors": "Weights",
     "port._state": "Weights",
-    "port.converter": "The converter",
-    "port.converter._program": "The converter",
+    "_linear": "Linear layers",
+    "_embedding": "Tables of rows",
+    "_batch_norm": "Norms over a batch",
+    "_instance_norm": "Norms over an instance",
+    "_norms": "Norms within an example",
+    "_rescaling": "Division by a size",
+    "_rectifiers": "Rectifiers",
+    "_elu": "ELU and its kin",
+    "_hard": "Activations of straight pieces",
+    "_smooth": "Smooth activations",
+    "_softmax": "Softmax and gates",
+    "_dropout": "Dropout",
+    "_attention": "Attention",
+    "_transformer": "Transformers",
+    "_interpolate": "Resizing",
+    "_upsample": "Resizing",
+    "_grid": "Sampling at places",
+    "_shuffle": "Channels and space",
+    "_shapes": "Channels and space",
+    "_pools": "Pools",
+    "_adaptive_pools": "Adaptive pools",
+    "_pads": "Pads",
+    "_edge_pads": "Pads with the input's values",
+    "_regression_losses": "Losses of numbers",
+    "_binary_losses": "Losses of two classes",
+    "_class_losses": "Losses of classes",
+    "_margin_losses": "Losses of margins",
+    "_class_margin_losses": "Losses of margins of classes",
+    "_embedding_losses": "Losses of vectors",
+    "_density_losses": "Losses of distributions",
+    "_ctc": "The CTC loss",
+    "_distance": "Distances",
+    "_containers": "Containers",
+    "_base": "Bases of layers",
+    "variablelib": "Kinds of state",
     "compare._compare": "Comparisons",
     "compare._values": "Comparisons",
     "compare.notebook": "Figures",
@@ -119,9 +155,8 @@ def _defined(module: Any) -> list[str]:
 
 def _title(thing: Any) -> str:
     home = thing.__module__
-    if home in TITLES:
-        return TITLES[home]
-    return home.rsplit(".", 1)[-1].strip("_").replace("_", " ").capitalize()
+    file = home.rsplit(".", 1)[-1]
+    return TITLES.get(home) or TITLES.get(file) or file.strip("_").replace("_", " ").capitalize()
 
 
 def write_reference(folder: Path) -> None:
@@ -160,8 +195,8 @@ def _group(space: Space, title: str, names: list[str]) -> str:
 
 def _contents(space: Space) -> str:
     module = importlib.import_module(space.name)
-    head = f"{space.name}: {SPACES[space.name]}"
-    lines = [head, "=" * len(head), "", f".. currentmodule:: {space.name}", ""]
+    lines = [space.name, "=" * len(space.name), "", f".. currentmodule:: {space.name}", ""]
+    lines += [f"{SPACES[space.name]}.", ""]
     for title, names in space.groups.items():
         lines += [f".. rubric:: :doc:`{title} <{_slug(title)}>`", "", ".. list-table::"]
         lines += ["   :widths: 30 70", "   :class: names", ""]

@@ -23,6 +23,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("printed", Printed)
     app.add_directive("semantics", Semantics)
     app.connect("autodoc-process-docstring", _plain_signs, priority=400)  # before napoleon
+    app.connect("doctree-read", _examples)
     app.connect("html-page-context", _language)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -48,6 +49,14 @@ def _language(_app: Sphinx, name: str, _template: str, context: dict[str, Any], 
     parts = name.split("/")
     if len(parts) > 2 and parts[0] == "tutorials" and parts[1] in LANGUAGES:
         context["language"] = parts[1]
+
+
+def _examples(_app: Sphinx, tree: nodes.document) -> None:
+    """Take the empty line away that ends an example for doctest."""
+    for block in tree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource = text
+        block.children = [nodes.Text(text)]
 
 
 def _plain_signs(*event: Any) -> None:
@@ -105,7 +114,7 @@ class Semantics(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Run the command while the page is read."""
         data = json.loads(run("python -m compare semantics --json"))
-        lines = ["| at | JAX | PyTorch | convgrad |", "|---|---|---|---|"]
+        lines = ["| at | | JAX | PyTorch | convgrad |", "|---|---|---|---|---|"]
         for row in data["rows"]:
             if not row["control"]:
                 lines += _row(row)
@@ -119,11 +128,13 @@ class Semantics(SphinxDirective):
 def _row(row: dict[str, Any]) -> list[str]:
     note = f" ({row['note']})" if row["note"] else ""
     point = ", ".join(f"`{_short(argument)}`" for argument in row["arguments"])
-    lines = [f"| **{_text(row['name'])}**, {point}{note} | | | |"]
+    title = f"**{_text(row['name'])}**: {point}{note}"
+    lines = []
     for found in row["findings"]:
         if found["differs"] or not found["agree"]:
             sides = (found["jax"], found["torch"], found["ours"] if row["has_ours"] else None)
-            lines.append(f"| {_text(found['name'])} | {' | '.join(map(_cell, sides))} |")
+            lines.append(f"| {title} | {_text(found['name'])} | {' | '.join(map(_cell, sides))} |")
+            title = ""
     return lines
 
 

@@ -41,6 +41,7 @@ html_theme = "furo"
 html_title = "convgrad"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_favicon = "static/icon.svg"
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
@@ -49,6 +50,6 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#93b4ff", "color-brand-content": "#93b4ff"},
 }
 pygments_style = "friendly"
-pygments_dark_style = "monokai"
+pygments_dark_style = "github-dark"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
