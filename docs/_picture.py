@@ -43,7 +43,7 @@ def draw(results: Path, picture: Path) -> None:
             widths = [ratios[mode][name] for name in order]
             bars = axes.barh(places, widths, height=0.36, color=COLOURS[mode], label=TITLES[mode])
             axes.bar_label(bars, fmt="%.2f", padding=-27, fontsize=9, color="white")
-        axes.axvline(1, color=INK, linewidth=1, linestyle="--")
+        axes.axvline(1, color=INK, linewidth=1, linestyle="--", zorder=0)
         axes.set_yticks(range(len(order)), [NAMES[name] for name in order])
         axes.invert_yaxis()
         axes.set_xlim(0, 2)

@@ -23,6 +23,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("printed", Printed)
     app.add_directive("semantics", Semantics)
     app.connect("autodoc-process-docstring", _plain_signs, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", _signature)
     app.connect("doctree-read", _examples)
     app.connect("html-page-context", _language)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -49,6 +50,11 @@ def _language(_app: Sphinx, name: str, _template: str, context: dict[str, Any], 
     parts = name.split("/")
     if len(parts) > 2 and parts[0] == "tutorials" and parts[1] in LANGUAGES:
         context["language"] = parts[1]
+
+
+def _signature(*event: Any) -> tuple[str, None] | None:
+    """Leave out a signature that says nothing."""
+    return ("", None) if event[-2] == "(*_, **__)" else None
 
 
 def _examples(_app: Sphinx, tree: nodes.document) -> None:
