@@ -1,7 +1,7 @@
 # Two commands, each enough on a machine that has Python 3.11 or newer and make:
 #   make lecture    the lecture's rows in JAX beside PyTorch
 #   make test       lint, types, doctests, tests
-# And beside them: make notebooks, make test-long, make bench, make bench-quick.
+# And beside them: make docs, make dist, make notebooks, make test-long, make bench, make bench-quick.
 # Each fills .venv on the first call, and again when pyproject.toml or the pins change.
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ PARALLEL = -n $(JOBS) --dist worksteal --durations=20 --durations-min=30
 QUICK = CONVGRAD_QUICK=on
 
 .PHONY: lecture notebooks test test-long test-rule-off test-onednn-off bench bench-quick bench-more-layers \
-  bench-networks lint format clean
+  bench-networks docs dist lint format clean
 
 lecture: $(VENV)/.lecture
 	@$(BIN)/python -m compare $(ARGS)
@@ -61,6 +61,22 @@ bench-more-layers: $(VENV)/.test
 bench-networks: $(VENV)/.test
 	GLIBC_TUNABLES=$(ALLOCATOR) $(BIN)/python -m benchmarks.networks $(ARGS)
 
+# The site, in build/docs: pages, notebooks as they are stored, a reference from the docstrings.
+docs: $(VENV)/.docs
+	$(BIN)/python -m docs $(ARGS)
+
+# Wheel and sdist, in build/dist: checked, and installed in an environment that has nothing else, where
+# the README's examples run.
+dist: $(VENV)/.dist
+	rm -rf build/dist build/clean *.egg-info
+	$(BIN)/python -m build --outdir build/dist .
+	$(BIN)/python -m twine check --strict build/dist/*
+	$(BIN)/check-wheel-contents build/dist/*.whl
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/dist/*.whl
+	cd build/clean && bin/python -m doctest -o NORMALIZE_WHITESPACE -o ELLIPSIS ../../README.md
+	@echo "The README's examples run with build/dist/*.whl."
+
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -87,3 +103,11 @@ $(VENV)/.lecture: $(VENV)/.python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,test,bench,notebooks]'
 	@touch $@ $(VENV)/.lecture
+
+$(VENV)/.docs: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs,bench,port]'
+	@touch $@
+
+$(VENV)/.dist: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dist]'
+	@touch $@
