@@ -9,6 +9,7 @@ from ._avg_pool import (
     avg_pool3d,
 )
 from ._convolution import conv1d, conv2d, conv3d
+from ._fractional import fractional_max_pool2d, fractional_max_pool3d
 from ._gradients import (
     conv1d_input,
     conv1d_weight,
@@ -17,6 +18,7 @@ from ._gradients import (
     conv3d_input,
     conv3d_weight,
 )
+from ._lp_pool import lp_pool1d, lp_pool2d, lp_pool3d
 from ._matrix import conv_matrix, scalar_products
 from ._max_pool import (
     adaptive_max_pool1d,
@@ -26,6 +28,7 @@ from ._max_pool import (
     max_pool2d,
     max_pool3d,
 )
+from ._max_unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from ._modules import Conv1d, Conv2d, Conv3d
 from ._pad import pad
 from ._sizes import conv_output_shape, same_padding
@@ -69,9 +72,17 @@ __all__ = [
     "conv_transpose3d",
     "conv_transpose_output_shape",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "pad",
     "routes",
     "same_padding",
