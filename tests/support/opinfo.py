@@ -50,19 +50,45 @@ class Sample:
     tensors: tuple[torch.Tensor, ...]
 
 
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a tensor is part of the call: integers, and what must not require grad."""
+    return _is_tensor(value) and not value.requires_grad
+
+
+def _uniform(input: torch.Tensor, dims: int) -> torch.Tensor:
+    """The numbers that PyTorch would draw for the windows of a fractional pool."""
+    batch = input.shape[0] if input.ndim == dims + 2 else 1
+    numbers = np.random.default_rng(0).uniform(size=(batch, input.shape[-dims - 1], dims))
+    return torch.from_numpy(numbers).to(input.dtype)
+
+
 def _sample(name: str, entry: Any, given: Any) -> Sample:
-    leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), dict(given.kwargs)))
-    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    kwargs = dict(given.kwargs)
+    if name.startswith("fractional"):
+        kwargs["_random_samples"] = _uniform(given.input, int(name[-2]))
+    leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), kwargs))
+    fixed = [i for i, leaf in enumerate(leaves) if _is_fixed(leaf)]
+    places = [i for i, leaf in enumerate(leaves) if _is_tensor(leaf) and i not in fixed]
     ours = getattr(conv, name.split("-")[0])
 
     def call(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         full = list(leaves)
+        if function is ours:
+            for place in fixed:
+                full[place] = leaves[place].numpy()
         for place, value in zip(places, arrays, strict=True):
             full[place] = value
         input, args, kwargs = _pytree.tree_unflatten(full, spec)
         return function(input, *args, **kwargs)
 
-    shown = [tuple(x.shape) if isinstance(x, torch.Tensor) else x for x in leaves]
+    shown = [
+        x.tolist() if i in fixed else tuple(x.shape) if _is_tensor(x) else x
+        for i, x in enumerate(leaves)
+    ]
     return Sample(
         f"{name}{_pytree.tree_unflatten(shown, spec)}",
         lambda *tensors: call(entry.op, tensors),
