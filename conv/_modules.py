@@ -25,7 +25,7 @@ def uniform(key: jax.Array, shape: tuple[int, ...], bound: float, dtype: Any) ->
     return drawn[0] if parts == 1 else jax.lax.complex(drawn[0], drawn[1])
 
 
-class _InitSignature:
+class InitSignature:
     """The class's signature is that of its __init__; flax's metaclass hides it from `help`."""
 
     def __get__(self, instance: Any, owner: type) -> inspect.Signature:
@@ -41,7 +41,7 @@ class ConvModule(nnx.Module):
     A subclass takes the arguments in PyTorch's order, and calls `_set` and `_initialise`.
     """
 
-    __signature__ = _InitSignature()
+    __signature__ = InitSignature()
     dims: int
 
     def _set(
