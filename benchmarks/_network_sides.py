@@ -16,8 +16,9 @@ from torch import nn
 from torch.nn import functional
 
 import conv
+import port
+from port._tensors import numbers
 
-from ._interpret import as_jax, interpret, parameters, state
 from .nets import Network
 
 MODES = ("forward", "train")
@@ -88,20 +89,24 @@ def jax_function(
 ) -> tuple[Callable[..., Any], Any, jax.Array]:
     """Return the function to compile, parameters and input."""
     module, drawn = network.draw(small)
-    module = module.to(getattr(torch, dtype))
-    x = as_jax(drawn.to(getattr(torch, dtype)))
-    run = interpret(module, mode == "train")
+    module, drawn = module.to(getattr(torch, dtype)), drawn.to(getattr(torch, dtype))
+    converted = port.convert(module, (drawn,), train=mode == "train")
+    x = jnp.array(numbers(drawn))
     if mode == "forward":
-        return run, state(module), x
+
+        def forward(state: Any, x: jax.Array) -> jax.Array:
+            return converted(*state, x)[0]
+
+        return forward, (converted.params, converted.buffers), x
     labels = jnp.arange(len(x))
 
     def loss(params: Any, x: jax.Array) -> jax.Array:
-        y = run(params, x).astype(jnp.float32)
+        y = converted(params, converted.buffers, x)[0].astype(jnp.float32)
         if not network.classifies:
             return (y**2).mean()
         return -jax.nn.log_softmax(y)[labels, labels].mean()
 
-    return jax.value_and_grad(loss), parameters(module), x
+    return jax.value_and_grad(loss), converted.params, x
 
 
 def jax_program(network: Network, mode: str, dtype: str, accelerated: bool = True) -> Program:

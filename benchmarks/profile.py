@@ -33,8 +33,8 @@ def origin(operation: Operation, kinds: Mapping[str, str]) -> tuple[str, str, st
     return module, kinds.get(module, "?"), direction
 
 
-def _module_kinds(network: Network) -> dict[str, str]:
-    module, _ = network.draw()
+def _module_kinds(network: Network, small: bool = False) -> dict[str, str]:
+    module, _ = network.draw(small)
     return {name: type(m).__name__ for name, m in module.named_modules() if name}
 
 

@@ -36,6 +36,7 @@ PROGRAMS = "programs"
 GRAPHS = "graphs"
 MAPS = "maps"
 LIBRARY = "library"
+DERIVATIVES = "derivatives"
 WAYS = "ways"
 _CONSEQUENCES = {
     CONVOLUTIONS: "convolutions take JAX's own lowering, which is slower on CPU. Results are the "
@@ -46,6 +47,8 @@ _CONSEQUENCES = {
     "grad.graph shows it by JAX's name",
     GRAPHS: "grad.graph shows what a call was traced into, by JAX's names",
     LIBRARY: "dense convolutions on CPU take other methods, which are slower. Results are the same",
+    DERIVATIVES: "on CPU, networks that nobody differentiates are computed as those in training, "
+    "which is slower. Results are the same",
     MAPS: "a custom_vjp.Function may be refused under jax.shard_map",
     WAYS: "another way is taken. Results are the same",
 }
@@ -72,6 +75,9 @@ def losses(concerning: str = CONVOLUTIONS) -> list[str]:
 # The mark: a text that equations carry from where they are traced to where they are lowered.
 
 MARK = "convgrad"
+# What it says of a convolution: to be lowered by this package, and whether a derivative was taken
+# of it; or to be left to JAX.
+ON, DERIVED, OFF = "on", "derived", "off"
 
 
 def marked(value: str | None) -> AbstractContextManager[Any]:
@@ -95,7 +101,7 @@ def _mark(context: Any) -> str | None:
 
 
 def mark_of_equation(equation: Any) -> str | None:
-    """Return the mark of an equation of a jaxpr: "on", "off", or None.
+    """Return the mark of an equation of a jaxpr: ON, DERIVED, OFF, or None.
 
     Leans on `JaxprEqn.ctx.xla_metadata`.
     """
@@ -107,7 +113,7 @@ def mark_of_equation(equation: Any) -> str | None:
 
 
 def mark_of_lowering(ctx: Any) -> str | None:
-    """Return the mark of the equation that a rule lowers: "on", "off", or None.
+    """Return the mark of the equation that a rule lowers: ON, DERIVED, OFF, or None.
 
     Leans on `LoweringRuleContext.jaxpr_eqn_ctx.xla_metadata`.
     """
@@ -118,18 +124,54 @@ def mark_of_lowering(ctx: Any) -> str | None:
         return None
 
 
+def _current_mark() -> str | None:
+    """Return the mark that equations get which are traced now.
+
+    Leans on `jax._src.xla_metadata_lib.current_xla_metadata`.
+    """
+    try:
+        from jax._src import xla_metadata_lib
+
+        return (xla_metadata_lib.current_xla_metadata() or {}).get(MARK)
+    except (ImportError, AttributeError) as error:
+        lost("the mark in force", error, DERIVATIVES)
+        return None
+
+
+def mark_derivatives() -> None:
+    """Mark convolutions as DERIVED that a derivative is taken of, and its own ones.
+
+    What JAX computes stays what it is: its rule is called, inside of another mark. Leans on the
+    table `jax.interpreters.ad.primitive_jvps`.
+    """
+    try:
+        from jax.interpreters import ad
+
+        rule = ad.primitive_jvps[lax.conv_general_dilated_p]
+
+        def marking(*args: Any, **params: Any) -> Any:
+            with marked(DERIVED) if _current_mark() == ON else nullcontext():
+                return rule(*args, **params)
+
+        ad.primitive_jvps[lax.conv_general_dilated_p] = marking
+        _current_mark()
+    except (ImportError, AttributeError, KeyError, TypeError) as error:
+        lost("the table of derivatives", error, DERIVATIVES)
+
+
 # Lowering rules.
 
+CONVOLUTION, DOT = lax.conv_general_dilated_p, lax.dot_general_p
 
-def convolution_rule(platform: str) -> Any:
-    """Return the rule that JAX registered for convolutions on a platform, None where it moved.
+
+def lowering_rule(primitive: Any, platform: str) -> Any:
+    """Return the rule that JAX registered for a primitive on a platform, None where it moved.
 
     Leans on the tables of `jax._src.interpreters.mlir`.
     """
     try:
         from jax._src.interpreters import mlir
 
-        primitive = lax.conv_general_dilated_p
         entry = mlir._platform_specific_lowerings[platform].get(primitive)
         if entry is None:
             entry = mlir._lowerings[primitive]
@@ -139,15 +181,15 @@ def convolution_rule(platform: str) -> Any:
         return None
 
 
-def register_convolution(rule: Callable[..., Any], platform: str) -> bool:
-    """Register a lowering rule of `lax.conv_general_dilated_p`; say whether that was possible.
+def register_lowering(primitive: Any, rule: Callable[..., Any], platform: str) -> bool:
+    """Register a lowering rule of a primitive; say whether that was possible.
 
     Leans on `jax.interpreters.mlir.register_lowering`.
     """
     try:
         from jax.interpreters import mlir
 
-        mlir.register_lowering(lax.conv_general_dilated_p, rule, platform=platform)
+        mlir.register_lowering(primitive, rule, platform=platform)
     except (ImportError, AttributeError, TypeError) as error:
         lost("the registration of lowering rules", error)
         return False
@@ -289,6 +331,25 @@ def convolution(params: dict[str, Any]) -> Convolution | None:
         return None
 
 
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """The parameters of the primitive of `lax.dot_general`, by our names."""
+
+    contracting: tuple[Sequence[int], Sequence[int]]
+    batch: tuple[Sequence[int], Sequence[int]]
+    sharded: bool
+
+
+def product(params: dict[str, Any]) -> Product | None:
+    """Return the parameters of a product, None where JAX has renamed one of them."""
+    try:
+        contracting, batch = params["dimension_numbers"]
+        return Product(contracting, batch, params["out_sharding"] is not None)
+    except (KeyError, TypeError, ValueError) as error:
+        lost("the parameters of a product", error, LIBRARY)
+        return None
+
+
 def bind_convolution(
     lhs: jax.Array, rhs: jax.Array, params: dict[str, Any], **changes: Any
 ) -> jax.Array:
@@ -301,40 +362,57 @@ def bind_convolution(
     return result
 
 
-ONEDNN = "__onednn$convolution"  # the name under which XLA's CPU runtime calls oneDNN
+# The names under which XLA's CPU runtime calls oneDNN.
+ONEDNN = "__onednn$convolution"
+ONEDNN_PRODUCT = "__onednn$matmul"
 
 
-def _isa(name: str) -> bool:
-    """Whether the processor has an instruction set, and oneDNN's environment allows it."""
+# oneDNN's instruction sets, as its environment's variable names them, from the least on.
+_ISAS = (
+    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core",
+)  # fmt: skip
+
+
+def _isa(least: str, *flags: str) -> bool:
+    """Whether the processor has all these features, and oneDNN may use its kernels for them.
+
+    `least` is the instruction set that oneDNN's environment must allow. Features are as Linux names
+    them.
+    """
     for variable in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         most = os.environ.get(variable, "").lower()
-        if most in ("sse41", "avx") or (name.startswith("avx512") and most.startswith("avx2")):
+        if most in _ISAS and _ISAS.index(most) < _ISAS.index(least):
             return False
     try:
-        return name in Path("/proc/cpuinfo").read_text().split()
+        return set(flags) <= set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         return False
 
 
 @functools.cache
 def has_avx512() -> bool:
-    """Whether oneDNN has its kernels for AVX-512, as Linux describes the processor."""
-    return all(map(_isa, ("avx512f", "avx512bw", "avx512dq", "avx512vl")))
+    """Whether oneDNN has its kernels for AVX-512."""
+    return _isa("avx512_core", "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
 def has_onednn() -> bool:
-    """Whether XLA's CPU runtime executes calls of oneDNN's convolutions.
+    """Whether XLA's CPU runtime executes calls of oneDNN's convolutions and products.
 
-    Read off jaxlib's library: the call's name, and a word of oneDNN's own, which a build without it
-    does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
-    call's name, on where jaxlib keeps its library, and on two arguments of `jax.ffi.ffi_call`.
+    Read off jaxlib's library: the calls' names, and a word of oneDNN's own, which a build without
+    it does not hold; and off Linux' description of the processor, which needs AVX2. Leans on the
+    calls' names, on where jaxlib keeps its library, and on four arguments of `jax.ffi.ffi_call`.
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False  # builds that nobody has asked
-    if not _isa("avx2"):
+    if not _isa("avx2", "avx2"):
         return False
     try:
-        needed = {"custom_call_api_version", "legacy_backend_config"}
+        needed = {
+            "custom_call_api_version",
+            "legacy_backend_config",
+            "input_layouts",
+            "output_layouts",
+        }
         if missing := needed - inspect.signature(jax.ffi.ffi_call).parameters.keys():
             raise AttributeError(f"jax.ffi.ffi_call has no {', '.join(sorted(missing))}")
         found = util.find_spec("jaxlib")
@@ -342,28 +420,52 @@ def has_onednn() -> bool:
         for path in folder.glob("libjax_common*"):
             with path.open("rb") as file:
                 text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                if all(text.find(word) >= 0 for word in (ONEDNN.encode(), b"ONEDNN_VERBOSE")):
+                words = (ONEDNN.encode(), ONEDNN_PRODUCT.encode(), b"ONEDNN_VERBOSE")
+                if all(text.find(word) >= 0 for word in words):
                     return True
-        raise FileNotFoundError(f"no library of jaxlib's has {ONEDNN}")
+        raise FileNotFoundError(f"no library of jaxlib's has {ONEDNN} and {ONEDNN_PRODUCT}")
     except (AttributeError, OSError, ValueError) as error:
         lost("the calls of oneDNN", error, LIBRARY)
         return False
 
 
 def onednn_convolution(
-    config: dict[str, Any], x: jax.Array, w: jax.Array, shape: tuple[int, ...]
+    config: dict[str, Any],
+    x: jax.Array,
+    w: jax.Array,
+    shape: tuple[int, ...],
+    order: tuple[int, ...],
 ) -> jax.Array:
     """Call oneDNN's convolution: `config` says which axes are what, and the window.
 
-    Leans on the call and on how it is configured, a text in JSON.
+    `order` is that of the axes of x and of the result in memory, the innermost last. Leans on the
+    call and on how it is configured, a text in JSON.
     """
     text = {"outer_dimension_partitions": [], "onednn_conv_config": config}
     result: jax.Array = jax.ffi.ffi_call(
         ONEDNN,
         jax.ShapeDtypeStruct(shape, x.dtype),
+        input_layouts=[order, None],
+        output_layouts=order,
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(x, w)
+    return result
+
+
+def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+    """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
+
+    Leans on the call and on how it is configured, as above.
+    """
+    how = {"transpose_a": axes[0] == 0, "transpose_b": axes[1] == 1}
+    text = {"outer_dimension_partitions": [], "onednn_matmul_config": how}
+    result: jax.Array = jax.ffi.ffi_call(
+        ONEDNN_PRODUCT,
+        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), a.dtype),
+        custom_call_api_version=1,
+        legacy_backend_config=json.dumps(text),
+    )(a, b)
     return result
 
 

@@ -79,11 +79,11 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
         None
         >>> fill = lambda p, g: jnp.zeros_like(p) if g is None else g
         >>> gradients = jax.tree.map(fill, params, gradients)
-        >>> optimiser = optax.adam(0.5)
+        >>> optimiser = optax.adam(1.0)
         >>> updates, state = optimiser.update(gradients, optimiser.init(params), params)
         >>> params = optax.apply_updates(params, updates)
-        >>> print(params["used"].round(3), params["unused"], params["none"])
-        [2.5 3.5] [1. 1.] None
+        >>> print(params["used"].round(), params["unused"], params["none"])
+        [2. 3.] [1. 1.] None
 
     Reference: ``torch.Tensor.backward``, ``torch.autograd.backward``.
     """

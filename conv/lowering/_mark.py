@@ -17,10 +17,13 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
     Use it as a context manager around a call (of a model of Flax, Equinox, Haiku or Keras, under
     jit or not), or as a decorator of the function that calls. It changes how
     `lax.conv_general_dilated` is compiled for CPU, forward and backward, at every order of
-    differentiation and under vmap; results agree up to rounding. For NVIDIA GPUs it changes what
-    XLA finds no good kernel for: weight gradients of transposed and dilated layers, depthwise
-    layers, long kernels. Programs for TPU and others are the same as without it, and so are
-    programs traced outside. The functions and modules of this package have it always on.
+    differentiation and under vmap; results agree up to rounding. Where jaxlib carries oneDNN and
+    the processor has AVX-512, products of two matrices (`lax.dot_general`: dense layers) are
+    oneDNN's, too. A network that is not differentiated keeps its arrays with the channels innermost
+    in memory from its first convolution to its last, whatever their shapes' order. For NVIDIA GPUs
+    it changes what XLA finds no good kernel for: weight gradients of transposed and dilated layers,
+    depthwise layers, long kernels. Programs for TPU and others are the same as without it, and so
+    are programs traced outside. The functions and modules of this package have it always on.
 
     A function that `jax.jit` has compiled outside is traced anew inside, and kept beside.
 
@@ -42,7 +45,7 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
     """
     before = _enabled.set(enabled)
     try:
-        with _jax.marked("on" if enabled else "off"):
+        with _jax.marked(_jax.ON if enabled else _jax.OFF):
             yield
     finally:
         _enabled.reset(before)

@@ -48,6 +48,10 @@ class Problem:
     cores: int = 1  # that this process may use, where it is the one that computes
     limits: Any = None  # the platform's thresholds
     onednn: bool = False  # whether the library that executes it has oneDNN's calls
+    # How the primitive's kernel was permuted to (O, C / groups, *kernel); None: as it came.
+    kernel_order: tuple[int, ...] | None = None
+    # Whether its arrays, and those around it, may lie with their channels innermost in memory.
+    innermost: bool = False
 
     @property
     def dims(self) -> int:
@@ -224,7 +228,13 @@ def _used(
 
 
 def plan(
-    lhs: Any, rhs: Any, given: Convolution, limits: Any = None, cores: int = 1, onednn: bool = False
+    lhs: Any,
+    rhs: Any,
+    given: Convolution,
+    limits: Any = None,
+    cores: int = 1,
+    onednn: bool = False,
+    innermost: bool = False,
 ) -> Plan | None:
     """Bring the primitive's operands (anything with shape and dtype) to canonical form.
 
@@ -256,6 +266,7 @@ def plan(
         "limits": limits,
         "cores": cores,
         "onednn": onednn,
+        "innermost": innermost,
     }
     whole = tuple(range(2, dims + 2))
     # Of two ways to see a dense convolution, the one that unrolls fewer positions.
@@ -275,6 +286,7 @@ def plan(
             spread=spread,
             dilation=dilation,
             channels_last=lhs_spec[1] == out_spec[1] == dims + 1,
+            kernel_order=tuple(rhs_spec),
             **shared,
         )
         return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))

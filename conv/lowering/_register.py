@@ -4,13 +4,15 @@ from functools import partial
 
 from convgrad import _jax
 
+from . import _dot
 from ._method import Platform
 from ._rule import lower
 from .cpu import CPU
 from .gpu import GPU
 
 PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (CPU, GPU)}
-STOCK_RULES = {name: _jax.convolution_rule(name) for name in PLATFORMS}
+STOCK_RULES = {name: _jax.lowering_rule(_jax.CONVOLUTION, name) for name in PLATFORMS}
+STOCK_PRODUCT = _jax.lowering_rule(_jax.DOT, "cpu")
 
 
 def register() -> dict[str, bool]:
@@ -19,11 +21,14 @@ def register() -> dict[str, bool]:
     Where JAX has moved what that needs, its own rules stay, and a warning says so.
     """
     _jax.check_contexts()
+    _jax.mark_derivatives()
     done = {}
     for name, platform in PLATFORMS.items():
         stock = STOCK_RULES[name]
         rule = partial(lower, platform, stock)
-        done[name] = not _jax.losses() and _jax.register_convolution(rule, name)
+        done[name] = not _jax.losses() and _jax.register_lowering(_jax.CONVOLUTION, rule, name)
+    if done["cpu"]:
+        _jax.register_lowering(_jax.DOT, partial(_dot.lower, STOCK_PRODUCT), "cpu")
     return done
 
 

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 
 from convgrad import _jax
 
-from ._mark import accelerate
 from ._method import STOCK, Choice, Method, Platform
 from ._problem import Plan, permute, plan
 from ._stock import misread, without_misreading
@@ -50,7 +49,7 @@ def decide(
     rhs: Any,
     params: dict[str, Any],
     *,
-    mark: str | None = "on",
+    mark: str | None = _jax.ON,
     devices: int | None = 1,
     export: bool = False,
 ) -> Decision:
@@ -60,11 +59,11 @@ def decide(
       platform: what it is lowered for.
       lhs, rhs: the operands' shapes and dtypes.
       params: the primitive's parameters.
-      mark: of the equation.
+      mark: of the equation, which says whether a derivative was taken of it.
       devices: over how many the compiler may spread it; None where nobody knows.
       export: whether the program is for other machines, of which nobody knows what they have.
     """
-    if mark != "on":
+    if mark not in (_jax.ON, _jax.DERIVED):
         return _stock("traced outside of accelerate()")
     if devices is None:
         return _stock("nobody knows for how many devices")
@@ -82,7 +81,8 @@ def decide(
     if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
         return _stock(f"dtype {dtype} has no method")
     library = platform.name == "cpu" and devices == 1 and not export and onednn.available()
-    found = plan(lhs, rhs, given, platform.limits, cores(), library)
+    innermost = library and mark == _jax.ON and not _jax.losses(_jax.DERIVATIVES)
+    found = plan(lhs, rhs, given, platform.limits, cores(), library, innermost)
     if found is None:
         return _stock("no method for such dimensions or groups")
     if devices == 1:
@@ -110,14 +110,14 @@ def _compute(decision: Decision, lhs: jax.Array, rhs: jax.Array, *, dtype: Any) 
     return permute(choice.solve(found.problem, x, w), found.result).astype(dtype)
 
 
-def _complex(params: dict[str, Any], lhs: jax.Array, rhs: jax.Array) -> jax.Array:
+def _complex(params: dict[str, Any], mark: str | None, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
     """Compute (a + b i)(c + d i) by three marked real convolutions, as JAX and PyTorch do."""
 
     def real(x: jax.Array, w: jax.Array) -> jax.Array:
         return _jax.bind_convolution(x, w, params, preferred=None)
 
     a, b, c, d = lhs.real, lhs.imag, rhs.real, rhs.imag
-    with accelerate():
+    with _jax.marked(mark):
         shared = real(a + b, c)
         return jax.lax.complex(shared - real(b, c + d), shared + real(a, d - c))
 
@@ -148,7 +148,7 @@ def _body(platform: Platform, ctx: Any, params: dict[str, Any]) -> Any:
         export=_jax.for_export(ctx),
     )
     if decision.choice.method is COMPLEX:
-        return partial(_complex, params)
+        return partial(_complex, params, mark)
     if not decision.choice.stock:
         return partial(_compute, decision, dtype=ctx.avals_out[0].dtype)
     given = _jax.convolution(params)

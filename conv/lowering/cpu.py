@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ._method import STOCK, Choice, Platform, turned
 from ._problem import Problem, meetings
-from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, IMAGES
+from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, COLUMNS_OF_LIBRARY, IMAGES
 from .methods.depthwise import (
     DEPTHWISE,
     DEPTHWISE_IN_STEPS,
@@ -23,7 +23,7 @@ from .methods.grouped import (
     GROUP_BY_GROUP,
     PRODUCT_A_GROUP,
 )
-from .methods.onednn import ONEDNN
+from .methods.onednn import ONEDNN, at_once
 from .methods.pointwise import PATCHIFY, POINTWISE
 from .methods.taps import TAP_BY_TAP
 from .methods.transposed import PHASES, PHASES_AS_ONE, PHASES_BY_GROUPS, PRODUCT
@@ -83,6 +83,9 @@ class Limits:
     # ahead in ConvNeXt, where sums are computed again in what follows; 9: 0.4 to 0.9).
     onednn_positions: int = 49
     onednn_taps: int = 25
+    # Weight gradients by oneDNN's products, of up to so many bytes of columns each (a half: 1.0 to
+    # 1.5 times as long, a quarter: 0.9 to 1.6). Beyond 32 MB each call has fresh pages.
+    onednn_columns_bytes: int = 24 * MEGABYTE
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -224,6 +227,15 @@ def _of_samples(p: Problem) -> bool:
     return p.role != "weight" and p.groups > 1 and large and matrix and several
 
 
+def _long(p: Problem) -> bool:
+    """Whether a kernel along a line is so long that spectra compute it in a tenth of the time."""
+    longest = p.limits.spectra_dense
+    if p.groups > 1:
+        longest = p.limits.spectra_depthwise if p.per_group[0] == 1 else p.taps + 1
+    plain = p.unit_stride and p.unit_dilation and not p.exact
+    return p.dims == 1 and plain and p.taps >= longest
+
+
 def _once(p: Problem) -> bool:
     """Whether a depthwise layer has few positions, or a large kernel.
 
@@ -258,30 +270,33 @@ def _operations(p: Problem) -> int:
 
 def _forward(p: Problem) -> Choice:
     per_group, _ = p.per_group
-    spectral = p.unit_stride and p.unit_dilation and not p.exact
     library = ONEDNN.serves(p)
     if library and p.channels_last:
         return Choice(ONEDNN, "channels last: oneDNN takes them as they come")
+    if library and p.innermost and not _long(p):
+        return Choice(ONEDNN, "oneDNN's, with the channels innermost in memory")
     if p.channels_last and p.groups == 1 and p.has_kernel:
         strided = p.dims > 1 and not p.unit_stride and p.kernel != p.stride
         large = p.taps == 1 and p.length >= p.limits.last_pointwise_length
         if strided or large or (p.taps == 1 and not p.unit_stride):
             return Choice(STOCK, "channels last: XLA's own kernel takes them as they come")
     if p.taps == 1 and p.unpadded:
-        if library and p.groups == 1 and not p.unit_stride:
-            return Choice(ONEDNN, "one element at a stride: oneDNN, of the elements that it meets")
+        if library and p.groups == 1:
+            return Choice(ONEDNN, "one element: oneDNN's, of the elements that it meets")
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:
         if library and _once(p):
             return Choice(ONEDNN, "depthwise, over few positions or a large kernel: oneDNN's")
         if per_group == 1:
-            if p.dims == 1 and spectral and p.taps >= p.limits.spectra_depthwise:
+            if _long(p):
                 return Choice(SPECTRA, "a long kernel is a product of spectra")
             if p.dims == 1 and p.taps >= p.limits.depthwise_steps:
                 return Choice(DEPTHWISE_IN_STEPS, "one channel a group, a long kernel: in a loop")
             if p.channels_last and p.in_channels == p.out_channels:
                 return Choice(DEPTHWISE_LAST, "the same, with the channels where they are: last")
             return Choice(DEPTHWISE, "one channel a group: shifted products in one loop")
+        if library and p.dims > 1:
+            return Choice(ONEDNN, "several channels a group: oneDNN's")
         if per_group * p.taps <= p.limits.elementwise_products and p.unit_stride:
             return Choice(ELEMENTWISE, "a few channels a group: shifted products in one loop")
         if p.dims == 1 and p.taps > p.limits.long_kernel:
@@ -299,7 +314,7 @@ def _forward(p: Problem) -> Choice:
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     if p.kernel == p.stride and p.unpadded and p.unit_dilation:
         return Choice(PATCHIFY, "windows that tile the input are channels")
-    if p.dims == 1 and spectral and p.taps >= p.limits.spectra_dense:
+    if _long(p):
         return Choice(SPECTRA, "a long kernel is a product of spectra")
     if library and (p.dims > 1 or p.in_channels > 1):
         return Choice(ONEDNN, "dense: oneDNN's")
@@ -356,6 +371,8 @@ def _transposed(p: Problem) -> Choice:
         return turned(EACH_DENSE, "a dense convolution for each group, in a loop", p, _inside)
     small = p.taps >= math.prod(p.spread) and p.out_channels * p.taps <= 3 * p.in_channels
     line = p.dims == 1 and p.spread[0] < p.kernel[0] < 2 * p.spread[0]
+    if ONEDNN.serves(p) and at_once(p):
+        return Choice(ONEDNN, "whole strides: all phases in one convolution of oneDNN's")
     if p.kernel == p.spread and p.unit_dilation:
         return Choice(PRODUCT, "windows that do not overlap: one matrix product")
     if small or line:
@@ -400,6 +417,8 @@ def _weight(p: Problem) -> Choice:
         return Choice(TAP_BY_TAP, "most taps meet padding: a product for each, where it does not")
     if p.dims == 3:
         return turned(VOLUME, "depth becomes batch and channels of two dimensions", p, _inside)
+    if COLUMNS_OF_LIBRARY.serves(p):
+        return Choice(COLUMNS_OF_LIBRARY, "oneDNN's products of columns")
     size = p.batch * p.in_channels * p.taps * p.length * p.itemsize
     weights = p.in_channels * p.taps * p.out_channels
     if (

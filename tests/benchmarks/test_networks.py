@@ -1,26 +1,16 @@
-"""The interpreter agrees with PyTorch for small networks of each kind, in float64."""
+"""The sides of whole networks agree, for small ones of each kind; what is profiled has names."""
 
 import jax
-import numpy as np
 import pytest
-import torch
 
-from benchmarks._interpret import as_jax, interpret, parameters, state
+import conv
+from benchmarks._network_sides import MODES, jax_function, torch_program
+from benchmarks._trace import operations
 from benchmarks.nets import NETWORKS
+from benchmarks.profile import _module_kinds, origin
 
 
-def apart(mine: np.ndarray, right: np.ndarray) -> float:
-    return float(np.abs(np.asarray(mine) - right).max() / np.abs(right).max())
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_forward(name: str) -> None:
-    module, x = NETWORKS[name].draw(small=True, dtype=torch.float64)
-    y = jax.jit(interpret(module, train=False))(state(module), as_jax(x))
-    with torch.no_grad():
-        assert apart(y, module.eval()(x).numpy()) < 1e-9
-
-
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     "name",
     [
@@ -28,26 +18,24 @@ def test_forward(name: str) -> None:
         for name in NETWORKS
     ],
 )
-def test_training(name: str) -> None:
-    module, x = NETWORKS[name].draw(small=True, dtype=torch.float64)
-    run = interpret(module, train=True)
-    before = {key: t.clone() for key, t in module.state_dict().items()}
-    loss, grads = jax.jit(jax.value_and_grad(lambda p, x: (run(p, x) ** 2).mean()))(
-        parameters(module), as_jax(x)
-    )
-    right = (module.train()(x) ** 2).mean()
-    right.backward()
-    assert abs(float(loss) - right.item()) < 1e-9 * right.item()
-    theirs = {
-        key: np.zeros(p.shape) if p.grad is None else p.grad.numpy()
-        for key, p in module.named_parameters()
-    }
-    assert grads.keys() == theirs.keys()
-    # Of a parameter without effect (a bias before a norm) the gradient is rounding.
-    least = 1e-4 * max(np.abs(g).max() for g in theirs.values())
-    for key, right in theirs.items():
-        far = np.abs(np.asarray(grads[key]) - right).max()
-        assert far < 1e-9 * max(np.abs(right).max(), least), key
-    for key, t in module.state_dict().items():
-        if t.is_floating_point():
-            assert torch.equal(t, before[key]), key
+def test_sides_agree(name: str, mode: str) -> None:
+    network = NETWORKS[name]
+    theirs = torch_program(network, mode, "float32", "torch", small=True)
+    assert theirs is not None
+    function, params, x = jax_function(network, mode, "float32", small=True)
+    mine = jax.jit(function)(params, x)
+    mine = mine[0] if mode == "train" else (mine.astype("float32") ** 2).mean() ** 0.5
+    # Some tens of layers in float32, and a mean over all of the output.
+    assert float(mine) == pytest.approx(theirs.result(), rel=1e-4)
+
+
+def test_operations_bear_their_modules_names() -> None:
+    network = NETWORKS["resnet18"]
+    function, params, x = jax_function(network, "train", "float32", small=True)
+    with conv.accelerate(False):
+        text = jax.jit(function).lower(params, x).compile().as_text()
+    kinds = _module_kinds(network, small=True)
+    found = {origin(operation, kinds)[1:] for operation in operations(text).values()}
+    for kind in ("Conv2d", "BatchNorm2d", "Linear"):
+        assert (kind, "forward") in found
+        assert (kind, "backward") in found

@@ -61,6 +61,7 @@ def to_torch(value: Any, requires_grad: bool = False) -> Any:
 def to_numpy(value: Any) -> np.ndarray:
     """Copy a JAX array or a tensor to NumPy; bfloat16 becomes float32, which holds it."""
     if isinstance(value, torch.Tensor):
+        # Forced: also what PyTorch holds as a conjugate, or as zeros without storage.
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy(force=True)
     value = np.asarray(value)
     return value.astype("float32") if value.dtype.name == "bfloat16" else value

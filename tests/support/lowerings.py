@@ -23,15 +23,19 @@ from tests.support.agree import TOLERANCE, draw, to_torch
 STOCK_RULE = _register.STOCK_RULES["cpu"]
 
 
+def _register_rule(platform: Platform) -> None:
+    _jax.register_lowering(_jax.CONVOLUTION, partial(lower, platform, STOCK_RULE), "cpu")
+
+
 @contextmanager
 def lowering_for_cpu(platform: Platform) -> Iterator[None]:
     """Let another platform's methods, or other limits, lower for CPU inside."""
-    _jax.register_convolution(partial(lower, platform, STOCK_RULE), "cpu")
+    _register_rule(platform)
     jax.clear_caches()
     try:
         yield
     finally:
-        _jax.register_convolution(partial(lower, _register.PLATFORMS["cpu"], STOCK_RULE), "cpu")
+        _register_rule(_register.PLATFORMS["cpu"])
         jax.clear_caches()
 
 

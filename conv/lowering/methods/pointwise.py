@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from .._batch import product_for_all, product_for_each
-from .._layout import at_tap
+from .._layout import at_tap, channels_last
 from .._method import Method
 from .._problem import Problem
+from .._product import library_multiplies, product
 
 
 def is_pointwise(p: Problem) -> bool:
@@ -58,6 +59,8 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
         left, right = (a.reshape(n, p.groups, -1, length) for a in (g, x))
         each = lax.dot_general(left, right, (((3,), (3,)), ((0, 1), (0, 1))))
         return each.sum(0).reshape(o, -1, *p.kernel)
+    if p.onednn and library_multiplies(x.dtype.name, o, n * length, c):
+        return _weight_by_library(p, x, g).reshape(o, -1, *p.kernel)
     size = n * o * c * jnp.dtype(x.dtype).itemsize
     limits = p.limits
     if length >= limits.pointwise_weight_length and size <= limits.pointwise_weight_bytes:
@@ -68,6 +71,15 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     left, right = (a.swapaxes(0, 1).reshape(-1, n * length) for a in (g, x))
     flat = lax.dot_general(left, right, (((1,), (1,)), ((), ())))
     return flat.reshape(o, -1, *p.kernel)
+
+
+def _weight_by_library(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """One product of all positions, with the channels where they come: (O, C)."""
+    if p.channels_last:
+        left, right = (channels_last(a).reshape(-1, a.shape[1]) for a in (g, x))
+        return product(p, left, right, (0, 0))
+    left, right = (a.swapaxes(0, 1).reshape(a.shape[1], -1) for a in (g, x))
+    return product(p, left, right, (1, 1))
 
 
 def _takes(p: Problem) -> bool:

@@ -15,6 +15,7 @@ from .._batch import chunk_of, over_batch
 from .._layout import pad_space, total
 from .._method import Method
 from .._problem import Problem, meetings, meets
+from .._product import product as multiplied
 
 
 def _windows(
@@ -49,7 +50,7 @@ def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
         rows = lax.dynamic_slice_in_dim(x, k * images, images).swapaxes(0, 1)
         parts = []
         for tap, spans, window in _windows(p, rows):
-            part = kernels[tap] @ window.reshape(p.in_channels, -1)
+            part = multiplied(p, kernels[tap], window.reshape(p.in_channels, -1))
             sizes = (last - first for first, last in spans)
             around = [(first, m - last) for (first, last), m in zip(spans, p.out, strict=True)]
             parts.append(pad_space(part.reshape(p.out_channels, images, *sizes), around))
@@ -74,7 +75,7 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
             part = lax.slice(gradients, [0, 0, *starts], [*gradients.shape[:2], *stops])
             lines = part.swapaxes(0, 1).reshape(p.out_channels, -1)
             right = window.reshape(p.in_channels, -1)
-            found[tap] = lax.dot_general(lines, right, (((1,), (1,)), ((), ())))
+            found[tap] = multiplied(p, lines, right, (1, 1))
         return jnp.stack(list(found.values()))
 
     sums = over_batch(some, x, g, _together(p))

@@ -36,6 +36,7 @@ from .._layout import (
 )
 from .._method import Method
 from .._problem import Problem
+from .._product import product as multiplied
 from .direct import convolve_last, kernel_last
 from .grouped import columns_of_group, long_rows, one_thread_groups
 
@@ -104,8 +105,15 @@ def plain(
     """Convolve channels-last arrays with stride 1; a kernel of one element is a product."""
     dims = len(padding)
     if all(k == 1 for k in w.shape[:dims]) and all(pair == (0, 0) for pair in padding):
-        return (x.reshape(-1, x.shape[-1]) @ w.reshape(w.shape[-2:])).reshape(*x.shape[:-1], -1)
+        y = multiplied(p, x.reshape(-1, x.shape[-1]), w.reshape(w.shape[-2:]))
+        return y.reshape(*x.shape[:-1], -1)
     return convolve_last(p, x, w, (1,) * dims, padding, dilation)
+
+
+def phases_of_kernel(p: Problem, w: jax.Array) -> jax.Array:
+    """Split a kernel of whole strides to (*widths, C, *phases, O)."""
+    order = [*range(2, 2 + 2 * p.dims, 2), 1, *range(3, 3 + 2 * p.dims, 2), 0]
+    return _strides(w, p.spread).transpose(order)
 
 
 def _as_one(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -114,8 +122,7 @@ def _as_one(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     n, o, dims = p.batch, p.out_channels, p.dims
     if cropped_away(q.space, q.padding):
         return jnp.zeros((n, o, *p.out), x.dtype)
-    order = [*range(2, 2 + 2 * dims, 2), 1, *range(3, 3 + 2 * dims, 2), 0]
-    kernel = _strides(w, p.spread).transpose(order).reshape(*q.kernel, p.in_channels, -1)
+    kernel = phases_of_kernel(p, w).reshape(*q.kernel, p.in_channels, -1)
     cropped, rest = crop_space(x, q.padding)
     y = plain(p, channels_last(cropped), kernel, rest, q.dilation)
     y = y.reshape(n, *q.out, *p.spread, o)

@@ -1,0 +1,255 @@
+"""Max and average pools of one to three dimensions: torch.nn's, over the functions of `conv`."""
+
+from collections.abc import Sequence
+
+import jax
+from jax.typing import ArrayLike
+
+import conv
+from conv._arguments import IntOrTuple
+
+from ._base import Layer, settled
+
+Maxima = jax.Array | tuple[jax.Array, jax.Array]
+
+
+def _single(value: IntOrTuple) -> tuple[int, ...]:
+    return settled(value) if isinstance(value, Sequence) else (value,)
+
+
+class _MaxPool(Layer):
+    dims: int
+
+    def __init__(
+        self,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple | None = None,
+        padding: IntOrTuple = 0,
+        dilation: IntOrTuple = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = settled(kernel_size)
+        self.stride = self.kernel_size if stride is None else settled(stride)
+        self.padding, self.dilation = settled(padding), settled(dilation)
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def __call__(self, input: ArrayLike) -> Maxima:
+        """Return the maxima, and with return_indices their positions."""
+        return (conv.max_pool1d, conv.max_pool2d, conv.max_pool3d)[self.dims - 1](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
+
+
+class MaxPool1d(_MaxPool):
+    """Maximum of each window of a signal: torch.nn.MaxPool1d.
+
+    Args:
+      kernel_size: size of the window, in samples.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: samples on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+
+    Raises:
+      ValueError, TypeError: as `conv.max_pool1d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import MaxPool1d
+      >>> MaxPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
+      Array([[3., 5.]], dtype=float32)
+
+    Reference: torch.nn.MaxPool1d.
+    """
+
+    dims = 1
+
+
+class MaxPool2d(_MaxPool):
+    """Maximum of each window of an image: torch.nn.MaxPool2d.
+
+    Args:
+      kernel_size: size of the window, in pixels: an int or a pair.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: pixels on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+
+    Raises:
+      ValueError, TypeError: as `conv.max_pool2d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import MaxPool2d
+      >>> MaxPool2d(3, 2, padding=1)(jnp.ones((1, 64, 112, 112))).shape
+      (1, 64, 56, 56)
+
+    Reference: torch.nn.MaxPool2d.
+    """
+
+    dims = 2
+
+
+class MaxPool3d(_MaxPool):
+    """Maximum of each window of a volume: torch.nn.MaxPool3d.
+
+    Args:
+      kernel_size: size of the window, in voxels: an int or one a dimension.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: voxels on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+
+    Raises:
+      ValueError, TypeError: as `conv.max_pool3d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import MaxPool3d
+      >>> MaxPool3d((1, 2, 2))(jnp.ones((1, 3, 4, 6, 8))).shape
+      (1, 3, 4, 3, 4)
+
+    Reference: torch.nn.MaxPool3d.
+    """
+
+    dims = 3
+
+
+class AvgPool1d(Layer):
+    """Mean of each window of a signal: torch.nn.AvgPool1d.
+
+    Args:
+      kernel_size: size of the window, in samples.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+
+    Raises:
+      ValueError, TypeError: as `conv.avg_pool1d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import AvgPool1d
+      >>> AvgPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
+      Array([[2. , 3.5]], dtype=float32)
+
+    Reference: torch.nn.AvgPool1d.
+    """
+
+    def __init__(
+        self,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple | None = None,
+        padding: IntOrTuple = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.kernel_size = _single(kernel_size)
+        self.stride = self.kernel_size if stride is None else _single(stride)
+        self.padding = _single(padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def __call__(self, input: ArrayLike) -> jax.Array:
+        """Return the means."""
+        return conv.avg_pool1d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
+
+
+class _AvgPool(Layer):
+    dims: int
+
+    def __init__(
+        self,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple | None = None,
+        padding: IntOrTuple = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size = settled(kernel_size)
+        self.stride = self.kernel_size if stride is None else settled(stride)
+        self.padding = settled(padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
+
+    def __call__(self, input: ArrayLike) -> jax.Array:
+        """Return the means."""
+        return (conv.avg_pool2d, conv.avg_pool3d)[self.dims - 2](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool2d(_AvgPool):
+    """Mean of each window of an image: torch.nn.AvgPool2d.
+
+    Args:
+      kernel_size: size of the window, in pixels: an int or a pair.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+      divisor_override: what to divide each sum by. Default: None, the number of elements.
+
+    Raises:
+      ValueError, TypeError: as `conv.avg_pool2d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import AvgPool2d
+      >>> AvgPool2d(3, stride=2)(jnp.ones((20, 16, 51, 33))).shape
+      (20, 16, 25, 16)
+
+    Reference: torch.nn.AvgPool2d.
+    """
+
+    dims = 2
+
+
+class AvgPool3d(_AvgPool):
+    """Mean of each window of a volume: torch.nn.AvgPool3d.
+
+    Args:
+      kernel_size: size of the window, in voxels: an int or one a dimension.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+      divisor_override: what to divide each sum by. Default: None, the number of elements.
+
+    Raises:
+      ValueError, TypeError: as `conv.avg_pool3d`, when it is called.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from port import AvgPool3d
+      >>> AvgPool3d(2)(jnp.ones((1, 3, 4, 6, 8))).shape
+      (1, 3, 2, 3, 4)
+
+    Reference: torch.nn.AvgPool3d.
+    """
+
+    dims = 3

@@ -1,0 +1,269 @@
+"""Written modules: executed beside PyTorch, without torch, and as short as one would write them."""
+
+import importlib.util
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import port
+from port.__main__ import main
+from tests.support import zoo
+from tests.support.agree import assert_same
+from tests.support.converted import assert_near
+from tests.support.networks import FEW, MANY, Network
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _run(path: Path, *args: Any) -> Any:
+    """Run what was written, with its own weights."""
+    module = _imported(path)
+    params, buffers = module.load()
+    return jax.jit(getattr(module, path.stem))(params, buffers, *args)
+
+
+def _compare(network: Network, folder: Path, train: bool) -> str:
+    """Compare what was written with PyTorch; return its source."""
+    module, args = network.draw()
+    program = port.convert(module, args, train=train)
+    path = program.save(folder)
+    output, buffers = _run(path, *(jnp.asarray(a.numpy()) for a in args))
+    module.train(train)
+    with torch.no_grad():
+        assert_near(output, module(*args), network.tolerance, "output")
+    for name, buffer in module.named_buffers():
+        assert_near(buffers[name], buffer, network.tolerance, name)
+    text = path.read_text()
+    assert "import torch" not in text
+    assert max(map(len, text.splitlines())) <= 100
+    return text
+
+
+@pytest.mark.parametrize("network", FEW, ids=str)
+def test_written_network(network: Network, tmp_path: Path) -> None:
+    _compare(network, tmp_path, False)
+
+
+@pytest.mark.parametrize("network", [n for n in FEW if n.training], ids=str)
+def test_written_network_in_training(network: Network, tmp_path: Path) -> None:
+    _compare(network, tmp_path, True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", MANY, ids=str)
+def test_many_written_networks(network: Network, tmp_path: Path) -> None:
+    _compare(network, tmp_path, False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", [n for n in MANY if n.training], ids=str)
+def test_many_written_networks_in_training(network: Network, tmp_path: Path) -> None:
+    _compare(network, tmp_path, True)
+
+
+def test_resnet18_is_short(tmp_path: Path) -> None:
+    network = next(n for n in FEW if n.name.endswith("resnet18"))
+    for train in (False, True):
+        text = _compare(network, tmp_path / str(train), train)
+        assert len(text.splitlines()) < 150
+        # One function for eight blocks, and one for twenty norms.
+        assert [line.split("(")[0] for line in text.splitlines() if line.startswith("def ")] == [
+            "def load",
+            "def resnet",
+            "def basic_block",
+            "def batch_norm",
+        ]
+
+
+REFUSE = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "timm"):
+            raise ImportError(f"{name} was asked for")
+
+sys.meta_path.insert(0, NoTorch())
+sys.path.insert(0, sys.argv[1])
+import jax
+import numpy as np
+import resnet
+
+params, buffers = resnet.load()
+x = np.load(f"{sys.argv[1]}/x.npy")
+output, _ = jax.jit(resnet.resnet)(params, buffers, x)
+np.save(f"{sys.argv[1]}/y.npy", output)
+"""
+
+
+def test_what_is_written_runs_without_torch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = zoo.torchvision().models.resnet18().eval()
+    x = torch.randn(1, 3, 64, 64)
+    port.convert(module, (x,)).save(tmp_path)
+    np.save(tmp_path / "x.npy", x.numpy())
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSE, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    right = module(x)
+    # Twenty layers, each with roundings of its own, in float32.
+    assert_same(np.load(tmp_path / "y.npy"), right, scale=10)
+
+
+class Block(nn.Module):
+    """Copies differ in stride, groups, bias and in whether there is a shortcut."""
+
+    def __init__(self, now: int, after: int, stride: int, groups: int, bias: bool) -> None:
+        super().__init__()
+        self.wide = nn.Conv2d(now, after, 3, stride, 1, groups=groups, bias=bias)
+        self.norm = nn.BatchNorm2d(after)
+        self.drop = nn.Dropout(0.3)
+        moved = stride > 1 or now != after
+        self.shortcut = nn.Conv2d(now, after, 1, stride) if moved else nn.Identity()
+        self.joined = not moved or after < 8
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.drop(torch.relu(self.norm(self.wide(x))))
+        return y + self.shortcut(x) if self.joined else y
+
+
+class Blocks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = Block(3, 4, 1, 1, True)
+        self.blocks = nn.ModuleList(Block(4, 4, 1, 1, True) for _ in range(4))
+        self.deep = Block(4, 4, 1, 4, True)
+        self.end = Block(4, 8, 2, 1, False)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        x = self.start(x)
+        for block in self.blocks:
+            x = block(x)
+        y = self.deep(x)
+        return self.end(y), {"deep": y, "twice": self.deep(x)}
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_copies_that_differ_are_one_function(train: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Blocks().double()
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    program = port.convert(module, (x,), train=train)
+    path = program.save(tmp_path)
+    text = path.read_text()
+    assert text.count("\ndef block(") == 1
+    assert "for i in range(4):" in text
+    key = [jax.random.key(3)] if train else []
+    output, buffers = _run(path, x.numpy(), *key)
+    settings = {"rng": key[0]} if train else {}
+    right, after = program(program.params, program.buffers, x.numpy(), **settings)
+    # The same operations in the same order: the draws too are the program's.
+    for mine, theirs in zip(
+        jax.tree.leaves((output, dict(buffers))), jax.tree.leaves((right, after)), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
+    if not train:
+        assert_near(output, module.eval()(x), 1e-12, "output")
+    assert len(text.splitlines()) < 80
+
+
+def test_keys_are_those_of_the_program() -> None:
+    program = port.convert(nn.Sequential(nn.Dropout(0.5)), (torch.ones(50),), train=True)
+    rng = jax.random.key(0)
+    output, _ = program({}, {}, np.ones(50, "float32"), rng=rng)
+    key = jax.random.fold_in(rng, zlib.crc32(b"0"))
+    np.testing.assert_array_equal(output, port.functional.dropout(jnp.ones(50), 0.5, rng=key))
+
+
+MODEL = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, classes=2):
+        super().__init__()
+        self.table = torch.nn.Embedding(10, 4)
+        self.layer = torch.nn.Linear(4, classes)
+
+    def forward(self, words, weights):
+        return self.layer((self.table(words) * weights[..., None]).sum(1))
+
+def make():
+    return Net(3)
+
+made = make().double()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("make", "float32"), ("made", "float64"), ("Net", "float32")]
+)
+def test_command_line(
+    name: str, dtype: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    sizes = ["--input", "2x5:int64", "--input", f"2x5:{dtype}"]
+    out = tmp_path / "written"
+    assert main([f"{tmp_path}/model.py:{name}", *sizes, "--out", str(out)]) == 0
+    path = out / "net.py"
+    assert capsys.readouterr().out.strip() == str(path)
+    words, weights = np.ones((2, 5), "int64"), np.ones((2, 5), dtype)
+    output, _ = _run(path, words, weights)
+    assert output.shape == (2, 2 if name == "Net" else 3)
+    assert output.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("model.py", "file.py:name"),
+        ("nowhere.py:make", "nowhere.py is no file"),
+        ("model.py:other", "no other in"),
+        ("no_such_package:make", "no module no_such_package"),
+        ("model.py:lost", "aten.linalg_svdvals.default"),
+    ],
+)
+def test_command_line_refuses(
+    network: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = """
+class Lost(torch.nn.Module):
+    def forward(self, x):
+        return torch.linalg.svdvals(x)
+
+def lost():
+    return Lost()
+"""
+    (tmp_path / "model.py").write_text(MODEL + lost)
+    place = network if network.startswith("no_") else f"{tmp_path}/{network}"
+    out = tmp_path / "written"
+    assert main([place, "--input", "2x5", "--out", str(out)]) == 1
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("sizes", ["3x", "axb", "2x3:float8", ""])
+def test_command_line_refuses_sizes(sizes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["model.py:make", "--input", sizes, "--out", "nowhere"])
+    assert "must be sizes" in capsys.readouterr().err
