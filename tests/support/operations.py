@@ -44,13 +44,18 @@ def _torch_conv_matrix(weight: torch.Tensor, length: int, **arguments: Any) -> t
     return columns.reshape(channels, length, *columns.shape[1:]).permute(2, 3, 0, 1)
 
 
-OURS = SimpleNamespace(**{name: getattr(conv, name) for name in conv.__all__}, constant=jnp.asarray)
+OURS = SimpleNamespace(
+    **{name: getattr(conv, name) for name in conv.__all__},
+    constant=jnp.broadcast_to,
+    numbers=lambda value, shape, like: jnp.full(shape, value, like.dtype),
+)
 THEIRS = SimpleNamespace(
     **{n: getattr(torch.nn.functional, n) for n in conv.__all__ if hasattr(torch.nn.functional, n)},
     **{n: getattr(torch.nn.grad, n) for n in conv.__all__ if hasattr(torch.nn.grad, n)},
     conv_matrix=_torch_conv_matrix,
     scalar_products=torch.nn.functional.conv1d,
     constant=lambda values, shape: torch.from_numpy(np.broadcast_to(values, shape).copy()),
+    numbers=lambda value, shape, like: torch.full(shape, value, dtype=like.dtype),
 )
 
 SPACE = {1: (5,), 2: (4, 3), 3: (3, 2, 3)}
@@ -131,7 +136,7 @@ def _of_places(dims: int) -> list[Operation]:
         return getattr(side, f"lp_pool{dims}d")(input, 2, 2, stride=1)
 
     def fractional(side: Any, input: Any) -> Any:
-        samples = side.constant(np.float64(0.3), (*input.shape[:2], dims))
+        samples = side.numbers(0.3, (*input.shape[:2], dims), input)
         return getattr(side, f"fractional_max_pool{dims}d")(input, 2, 2, _random_samples=samples)
 
     found = [_operation(f"max_unpool{dims}d", [x], unpool)]
