@@ -1,131 +1,60 @@
-"""flax.nnx modules that pad, with the arguments and names of torch.nn's."""
+"""Pads with zeros or another number, of one to three dimensions: torch.nn's."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 import jax
-from flax import nnx
 from jax.typing import ArrayLike
 
 from ._arguments import integer
-from ._modules import InitSignature
+from ._layer import Layer, repeated
 from ._pad import pad
 
 
-class PadModule(nnx.Module):
-    """Padding of the last dimensions in one of `pad`'s modes, over their number.
+class Pad(Layer):
+    """What the pads have in common, over the number of dimensions."""
 
-    Args:
-      padding: how many elements to add on every side: an int, or (left, right, top, bottom, front,
-        back) as far as there are dimensions. Negative ones crop.
-
-    Raises:
-      ValueError, TypeError: a padding of another length; when called, as `pad`.
-    """
-
-    __signature__ = InitSignature()
     dims: int
-    mode: ClassVar[str] = "constant"
+    mode: str
+    value: float | None = None
 
-    def __init__(self, padding: int | Sequence[int]) -> None:
-        where = type(self).__name__
-        sides = 2 * self.dims
-        if isinstance(padding, tuple | list):
-            if len(padding) != sides:
-                raise ValueError(
-                    f"{where}: padding must be an integer or {sides} of them, two a dimension, got "
-                    f"padding={padding!r}"
-                )
-            self.padding = tuple(integer(f"padding[{i}]", p, where) for i, p in enumerate(padding))
-        else:
-            self.padding = (integer("padding", padding, where),) * sides
+    def __init__(self, padding: Any) -> None:
+        if not isinstance(padding, Iterable):
+            padding = integer("padding", padding, type(self).__name__)
+        self.padding = repeated(padding, 2 * self.dims)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
-        """Pad (N, C, *space) or (C, *space)."""
-        return pad(input, self.padding, self.mode)
+        """Pad the last dimensions of an array."""
+        return pad(input, self.padding, self.mode, self.value)
 
 
-class ConstantPad(PadModule):
-    """Padding by a number, over the number of dimensions.
+class _ZeroPad(Pad):
+    mode = "constant"
+    value = 0.0
 
-    Args:
-      padding: how many elements to add on every side, as of `PadModule`.
-      value: the number.
 
-    Raises:
-      ValueError, TypeError: a padding of another length; when called, as `pad`.
-    """
+class _ConstantPad(Pad):
+    mode = "constant"
 
-    def __init__(self, padding: int | Sequence[int], value: float) -> None:
+    def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
         self.value = value
 
-    def __call__(self, input: ArrayLike) -> jax.Array:
-        """Pad an array at its last dimensions."""
-        return pad(input, self.padding, "constant", self.value)
 
+class ZeroPad1d(_ZeroPad):
+    """Pad a signal with zeros: torch.nn.ZeroPad1d.
 
-class ConstantPad1d(ConstantPad):
-    r"""Padding of signals by a number: torch.nn.ConstantPad1d as a flax.nnx module.
+    Args:
+      padding: how much on each side: an int or (left, right). Negative ones crop.
 
-    It maps (N, C, L), or the same without N. Arguments are those of `ConstantPad`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ConstantPad1d
-      >>> ConstantPad1d(1, 0.5)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 8)
-
-    Reference: torch.nn.ConstantPad1d.
-    """
-
-    dims = 1
-
-
-class ConstantPad2d(ConstantPad):
-    r"""Padding of images by a number: torch.nn.ConstantPad2d as a flax.nnx module.
-
-    It maps (N, C, H, W), or the same without N. Arguments are those of `ConstantPad`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ConstantPad2d
-      >>> ConstantPad2d(1, 0.5)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 8, 8)
-
-    Reference: torch.nn.ConstantPad2d.
-    """
-
-    dims = 2
-
-
-class ConstantPad3d(ConstantPad):
-    r"""Padding of volumes by a number: torch.nn.ConstantPad3d as a flax.nnx module.
-
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `ConstantPad`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ConstantPad3d
-      >>> ConstantPad3d(1, 0.5)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 8, 8, 8)
-
-    Reference: torch.nn.ConstantPad3d.
-    """
-
-    dims = 3
-
-
-class ZeroPad1d(PadModule):
-    r"""Padding of signals by zeros: torch.nn.ZeroPad1d as a flax.nnx module.
-
-    It maps (N, C, L), or the same without N. Arguments are those of `PadModule`.
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import ZeroPad1d
-      >>> ZeroPad1d(1)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 8)
+      >>> ZeroPad1d((1, 2))(jnp.ones((1, 1, 4))).shape
+      (1, 1, 7)
 
     Reference: torch.nn.ZeroPad1d.
     """
@@ -133,16 +62,20 @@ class ZeroPad1d(PadModule):
     dims = 1
 
 
-class ZeroPad2d(PadModule):
-    r"""Padding of images by zeros: torch.nn.ZeroPad2d as a flax.nnx module.
+class ZeroPad2d(_ZeroPad):
+    """Pad an image with zeros: torch.nn.ZeroPad2d.
 
-    It maps (N, C, H, W), or the same without N. Arguments are those of `PadModule`.
+    Args:
+      padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
+
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import ZeroPad2d
-      >>> ZeroPad2d(1)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 8, 8)
+      >>> ZeroPad2d((1, 2, 0, 3))(jnp.ones((1, 1, 4, 5))).shape
+      (1, 1, 7, 8)
 
     Reference: torch.nn.ZeroPad2d.
     """
@@ -150,16 +83,21 @@ class ZeroPad2d(PadModule):
     dims = 2
 
 
-class ZeroPad3d(PadModule):
-    r"""Padding of volumes by zeros: torch.nn.ZeroPad3d as a flax.nnx module.
+class ZeroPad3d(_ZeroPad):
+    """Pad a volume with zeros: torch.nn.ZeroPad3d.
 
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `PadModule`.
+    Args:
+      padding: how much on each side: an int or (left, right, top, bottom, front, back).
+        Negative ones crop.
+
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import ZeroPad3d
-      >>> ZeroPad3d(1)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 8, 8, 8)
+      >>> ZeroPad3d((1, 2, 0, 3, 1, 1))(jnp.ones((1, 1, 4, 5, 6))).shape
+      (1, 1, 6, 8, 9)
 
     Reference: torch.nn.ZeroPad3d.
     """
@@ -167,163 +105,68 @@ class ZeroPad3d(PadModule):
     dims = 3
 
 
-class ReflectionPad1d(PadModule):
-    r"""Padding of signals by their mirror image: torch.nn.ReflectionPad1d as a flax.nnx module.
+class ConstantPad1d(_ConstantPad):
+    """Pad a signal with a number: torch.nn.ConstantPad1d.
 
-    It maps (N, C, L), or the same without N. Arguments are those of `PadModule`.
+    Args:
+      padding: how much on each side: an int or (left, right). Negative ones crop.
+      value: the number.
+
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import ReflectionPad1d
-      >>> ReflectionPad1d(1)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 8)
+      >>> from conv import ConstantPad1d
+      >>> ConstantPad1d((1, 2), 3.5)(jnp.ones((1, 1, 4))).shape
+      (1, 1, 7)
 
-    Reference: torch.nn.ReflectionPad1d.
+    Reference: torch.nn.ConstantPad1d.
     """
 
     dims = 1
-    mode = "reflect"
 
 
-class ReflectionPad2d(PadModule):
-    r"""Padding of images by their mirror image: torch.nn.ReflectionPad2d as a flax.nnx module.
+class ConstantPad2d(_ConstantPad):
+    """Pad an image with a number: torch.nn.ConstantPad2d.
 
-    It maps (N, C, H, W), or the same without N. Arguments are those of `PadModule`.
+    Args:
+      padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
+      value: the number.
+
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import ReflectionPad2d
-      >>> ReflectionPad2d(1)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 8, 8)
+      >>> from conv import ConstantPad2d
+      >>> ConstantPad2d((1, 2, 0, 3), 3.5)(jnp.ones((1, 1, 4, 5))).shape
+      (1, 1, 7, 8)
 
-    Reference: torch.nn.ReflectionPad2d.
+    Reference: torch.nn.ConstantPad2d.
     """
 
     dims = 2
-    mode = "reflect"
 
 
-class ReflectionPad3d(PadModule):
-    r"""Padding of volumes by their mirror image: torch.nn.ReflectionPad3d as a flax.nnx module.
+class ConstantPad3d(_ConstantPad):
+    """Pad a volume with a number: torch.nn.ConstantPad3d.
 
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `PadModule`.
+    Args:
+      padding: how much on each side: an int or (left, right, top, bottom, front, back).
+        Negative ones crop.
+      value: the number.
+
+    Raises:
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import ReflectionPad3d
-      >>> ReflectionPad3d(1)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 8, 8, 8)
+      >>> from conv import ConstantPad3d
+      >>> ConstantPad3d((1, 2, 0, 3, 1, 1), 3.5)(jnp.ones((1, 1, 4, 5, 6))).shape
+      (1, 1, 6, 8, 9)
 
-    Reference: torch.nn.ReflectionPad3d.
+    Reference: torch.nn.ConstantPad3d.
     """
 
     dims = 3
-    mode = "reflect"
-
-
-class ReplicationPad1d(PadModule):
-    r"""Padding of signals by their edge: torch.nn.ReplicationPad1d as a flax.nnx module.
-
-    It maps (N, C, L), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ReplicationPad1d
-      >>> ReplicationPad1d(1)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 8)
-
-    Reference: torch.nn.ReplicationPad1d.
-    """
-
-    dims = 1
-    mode = "replicate"
-
-
-class ReplicationPad2d(PadModule):
-    r"""Padding of images by their edge: torch.nn.ReplicationPad2d as a flax.nnx module.
-
-    It maps (N, C, H, W), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ReplicationPad2d
-      >>> ReplicationPad2d(1)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 8, 8)
-
-    Reference: torch.nn.ReplicationPad2d.
-    """
-
-    dims = 2
-    mode = "replicate"
-
-
-class ReplicationPad3d(PadModule):
-    r"""Padding of volumes by their edge: torch.nn.ReplicationPad3d as a flax.nnx module.
-
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import ReplicationPad3d
-      >>> ReplicationPad3d(1)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 8, 8, 8)
-
-    Reference: torch.nn.ReplicationPad3d.
-    """
-
-    dims = 3
-    mode = "replicate"
-
-
-class CircularPad1d(PadModule):
-    r"""Padding of signals by their other end: torch.nn.CircularPad1d as a flax.nnx module.
-
-    It maps (N, C, L), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import CircularPad1d
-      >>> CircularPad1d(1)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 8)
-
-    Reference: torch.nn.CircularPad1d.
-    """
-
-    dims = 1
-    mode = "circular"
-
-
-class CircularPad2d(PadModule):
-    r"""Padding of images by their other end: torch.nn.CircularPad2d as a flax.nnx module.
-
-    It maps (N, C, H, W), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import CircularPad2d
-      >>> CircularPad2d(1)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 8, 8)
-
-    Reference: torch.nn.CircularPad2d.
-    """
-
-    dims = 2
-    mode = "circular"
-
-
-class CircularPad3d(PadModule):
-    r"""Padding of volumes by their other end: torch.nn.CircularPad3d as a flax.nnx module.
-
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `PadModule`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from conv import CircularPad3d
-      >>> CircularPad3d(1)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 8, 8, 8)
-
-    Reference: torch.nn.CircularPad3d.
-    """
-
-    dims = 3
-    mode = "circular"

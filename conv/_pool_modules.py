@@ -1,50 +1,16 @@
-"""flax.nnx modules of max pools, with the arguments and names of torch.nn's."""
+"""Max and average pools of one to three dimensions: torch.nn's."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from flax import nnx
+import jax
 from jax.typing import ArrayLike
 
-from . import _max_pool
 from ._arguments import IntOrTuple
-from ._modules import InitSignature
+from ._avg_pool import avg_pool1d, avg_pool2d, avg_pool3d
+from ._layer import Layer, repeated, settled
+from ._max_pool import Maxima, max_pool1d, max_pool2d, max_pool3d
 
-Sizes = int | Sequence[int | None]
 
-
-class PoolModule(nnx.Module):
-    """What the pooling modules have in common, over the number of dimensions."""
-
-    __signature__ = InitSignature()
+class _MaxPool(Layer):
     dims: int
-
-    def _function(self, module: Any, name: str) -> Callable[..., Any]:
-        """Return the function of a name, for this module's number of dimensions."""
-        function: Callable[..., Any] = getattr(module, f"{name}{self.dims}d")
-        return function
-
-
-def fixed(value: Any) -> Any:
-    """Return a list as a tuple: what a module holds does not change, and flax keeps it as it is."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-class MaxPool(PoolModule):
-    """The maxima of windows, over the number of dimensions.
-
-    Args:
-      kernel_size: size of the window, in elements: an int or one a dimension.
-      stride: step of the window, in elements; None is kernel_size.
-      padding: elements on both sides that no maximum takes.
-      dilation: distance between a window's elements.
-      return_indices: whether to return where the maxima stand, too, as `MaxUnpool1d` and the others
-        take it.
-      ceil_mode: whether a last window may hang over the end.
-
-    Raises:
-      ValueError, TypeError: when called, as max_pool1d and the others.
-    """
 
     def __init__(
         self,
@@ -55,51 +21,43 @@ class MaxPool(PoolModule):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        self.kernel_size = fixed(kernel_size)
-        self.stride = fixed(kernel_size if stride is None else stride)
-        self.padding = fixed(padding)
-        self.dilation = fixed(dilation)
-        self.return_indices = return_indices
-        self.ceil_mode = ceil_mode
+        self.kernel_size = settled(kernel_size)
+        self.stride = self.kernel_size if stride is None else settled(stride)
+        self.padding, self.dilation = settled(padding), settled(dilation)
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def __call__(self, input: ArrayLike) -> Any:
-        """Return the maxima of (N, C, *space) or (C, *space); with return_indices a pair."""
-        pool = self._function(_max_pool, "max_pool")
-        window = (self.kernel_size, self.stride, self.padding, self.dilation)
-        return pool(input, *window, self.ceil_mode, self.return_indices)
+    def __call__(self, input: ArrayLike) -> Maxima:
+        """Return the maxima, and with return_indices their positions."""
+        return (max_pool1d, max_pool2d, max_pool3d)[self.dims - 1](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
 
 
-class AdaptiveMaxPool(PoolModule):
-    """The maxima of windows that cover the input, over the number of dimensions.
+class MaxPool1d(_MaxPool):
+    """Maximum of each window of a signal: torch.nn.MaxPool1d.
 
     Args:
-      output_size: number of windows: an int or one a dimension, where None keeps the input's.
-      return_indices: whether to return where the maxima stand, too.
+      kernel_size: size of the window, in samples.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: samples on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
 
     Raises:
-      ValueError, TypeError: when called, as adaptive_max_pool1d and the others.
-    """
-
-    def __init__(self, output_size: Sizes, return_indices: bool = False) -> None:
-        self.output_size = fixed(output_size)
-        self.return_indices = return_indices
-
-    def __call__(self, input: ArrayLike) -> Any:
-        """Return the maxima of (N, C, *space) or (C, *space); with return_indices a pair."""
-        pool = self._function(_max_pool, "adaptive_max_pool")
-        return pool(input, self.output_size, self.return_indices)
-
-
-class MaxPool1d(MaxPool):
-    r"""Maxima of windows of signals: torch.nn.MaxPool1d as a flax.nnx module.
-
-    It maps (N, C, L), or the same without N. Arguments are those of `MaxPool`.
+      ValueError, TypeError: as `max_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import MaxPool1d
-      >>> MaxPool1d(2)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 3)
+      >>> MaxPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
+      Array([[3., 5.]], dtype=float32)
 
     Reference: torch.nn.MaxPool1d.
     """
@@ -107,16 +65,25 @@ class MaxPool1d(MaxPool):
     dims = 1
 
 
-class MaxPool2d(MaxPool):
-    r"""Maxima of windows of images: torch.nn.MaxPool2d as a flax.nnx module.
+class MaxPool2d(_MaxPool):
+    """Maximum of each window of an image: torch.nn.MaxPool2d.
 
-    It maps (N, C, H, W), or the same without N. Arguments are those of `MaxPool`.
+    Args:
+      kernel_size: size of the window, in pixels: an int or a pair.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: pixels on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+
+    Raises:
+      ValueError, TypeError: as `max_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import MaxPool2d
-      >>> MaxPool2d(2)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 3, 3)
+      >>> MaxPool2d(3, 2, padding=1)(jnp.ones((1, 64, 112, 112))).shape
+      (1, 64, 56, 56)
 
     Reference: torch.nn.MaxPool2d.
     """
@@ -124,16 +91,25 @@ class MaxPool2d(MaxPool):
     dims = 2
 
 
-class MaxPool3d(MaxPool):
-    r"""Maxima of windows of volumes: torch.nn.MaxPool3d as a flax.nnx module.
+class MaxPool3d(_MaxPool):
+    """Maximum of each window of a volume: torch.nn.MaxPool3d.
 
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `MaxPool`.
+    Args:
+      kernel_size: size of the window, in voxels: an int or one a dimension.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: voxels on both sides that no maximum takes. Default: 0.
+      dilation: distance between a window's elements. Default: 1.
+      return_indices: whether to return where the maxima stand, too. Default: False.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+
+    Raises:
+      ValueError, TypeError: as `max_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import MaxPool3d
-      >>> MaxPool3d(2)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 3, 3, 3)
+      >>> MaxPool3d((1, 2, 2))(jnp.ones((1, 3, 4, 6, 8))).shape
+      (1, 3, 4, 3, 4)
 
     Reference: torch.nn.MaxPool3d.
     """
@@ -141,52 +117,131 @@ class MaxPool3d(MaxPool):
     dims = 3
 
 
-class AdaptiveMaxPool1d(AdaptiveMaxPool):
-    r"""Maxima of windows that cover signals: torch.nn.AdaptiveMaxPool1d as a flax.nnx module.
+class AvgPool1d(Layer):
+    """Mean of each window of a signal: torch.nn.AvgPool1d.
 
-    It maps (N, C, L), or the same without N. Arguments are those of `AdaptiveMaxPool`.
+    Args:
+      kernel_size: size of the window, in samples.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+
+    Raises:
+      ValueError, TypeError: as `avg_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import AdaptiveMaxPool1d
-      >>> AdaptiveMaxPool1d(4)(jnp.ones((2, 3, 6))).shape
-      (2, 3, 4)
+      >>> from conv import AvgPool1d
+      >>> AvgPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
+      Array([[2. , 3.5]], dtype=float32)
 
-    Reference: torch.nn.AdaptiveMaxPool1d.
+    Reference: torch.nn.AvgPool1d.
     """
 
-    dims = 1
+    def __init__(
+        self,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple | None = None,
+        padding: IntOrTuple = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.kernel_size = repeated(kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else repeated(stride, 1)
+        self.padding = repeated(padding, 1)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def __call__(self, input: ArrayLike) -> jax.Array:
+        """Return the means."""
+        return avg_pool1d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
 
 
-class AdaptiveMaxPool2d(AdaptiveMaxPool):
-    r"""Maxima of windows that cover images: torch.nn.AdaptiveMaxPool2d as a flax.nnx module.
+class _AvgPool(Layer):
+    dims: int
 
-    It maps (N, C, H, W), or the same without N. Arguments are those of `AdaptiveMaxPool`.
+    def __init__(
+        self,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple | None = None,
+        padding: IntOrTuple = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size = settled(kernel_size)
+        self.stride = self.kernel_size if stride is None else settled(stride)
+        self.padding = settled(padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
+
+    def __call__(self, input: ArrayLike) -> jax.Array:
+        """Return the means."""
+        return (avg_pool2d, avg_pool3d)[self.dims - 2](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool2d(_AvgPool):
+    """Mean of each window of an image: torch.nn.AvgPool2d.
+
+    Args:
+      kernel_size: size of the window, in pixels: an int or a pair.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+      divisor_override: what to divide each sum by. Default: None, the number of elements.
+
+    Raises:
+      ValueError, TypeError: as `avg_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import AdaptiveMaxPool2d
-      >>> AdaptiveMaxPool2d(4)(jnp.ones((2, 3, 6, 6))).shape
-      (2, 3, 4, 4)
+      >>> from conv import AvgPool2d
+      >>> AvgPool2d(3, stride=2)(jnp.ones((20, 16, 51, 33))).shape
+      (20, 16, 25, 16)
 
-    Reference: torch.nn.AdaptiveMaxPool2d.
+    Reference: torch.nn.AvgPool2d.
     """
 
     dims = 2
 
 
-class AdaptiveMaxPool3d(AdaptiveMaxPool):
-    r"""Maxima of windows that cover volumes: torch.nn.AdaptiveMaxPool3d as a flax.nnx module.
+class AvgPool3d(_AvgPool):
+    """Mean of each window of a volume: torch.nn.AvgPool3d.
 
-    It maps (N, C, D, H, W), or the same without N. Arguments are those of `AdaptiveMaxPool`.
+    Args:
+      kernel_size: size of the window, in voxels: an int or one a dimension.
+      stride: step of the window; None, the default, is kernel_size.
+      padding: zeros on both sides. Default: 0.
+      ceil_mode: whether a last window may hang over the end. Default: False.
+      count_include_pad: whether the zeros count. Default: True.
+      divisor_override: what to divide each sum by. Default: None, the number of elements.
+
+    Raises:
+      ValueError, TypeError: as `avg_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from conv import AdaptiveMaxPool3d
-      >>> AdaptiveMaxPool3d(4)(jnp.ones((2, 3, 6, 6, 6))).shape
-      (2, 3, 4, 4, 4)
+      >>> from conv import AvgPool3d
+      >>> AvgPool3d(2)(jnp.ones((1, 3, 4, 6, 8))).shape
+      (1, 3, 2, 3, 4)
 
-    Reference: torch.nn.AdaptiveMaxPool3d.
+    Reference: torch.nn.AvgPool3d.
     """
 
     dims = 3

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from flax import nnx
 
 import conv
+from port import state_dict
 from tests.support.agree import assert_same, draw, to_torch
 
 SPACE = {1: (8,), 2: (7, 6), 3: (5, 6, 4)}
@@ -113,23 +115,54 @@ def test_fractional_pool(dims: int) -> None:
             theirs(2, **sizes)
         with pytest.raises(ValueError, match=rf"^FractionalMaxPool{dims}d: .*output_ratio"):
             ours(2, **sizes, _random_samples=u)
-    with pytest.raises(ValueError, match="rngs or _random_samples must be given"):
-        ours(2, output_size=3)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_chance_of_a_fractional_pool(dims: int) -> None:
+    """A stream of its own, or one of the call; samples that are given are a buffer."""
+    x = draw(0, (2, 3, *(7, 6, 8)[:dims]))
+    ours, theirs = (getattr(side, f"FractionalMaxPool{dims}d") for side in (conv, torch.nn))
+    rngs = nnx.Rngs(0)
+    pool = ours(2, output_size=3, rngs=rngs)
+    several = [np.asarray(nnx.jit(lambda m, x: m(x))(pool, x)) for _ in range(5)]
+    assert any(not np.array_equal(several[0], one) for one in several)
+    for one in several:
+        assert one.shape == (2, 3, *(3,) * dims)
+    key = jax.random.key(3)
+    u = jax.random.uniform(key, (2, 3, dims), x.dtype)
+    expected = theirs(2, output_size=3, _random_samples=to_torch(u))
+    for source in (key, nnx.RngStream(key, tag="windows"), nnx.Rngs(windows=key)):
+        if isinstance(source, jax.Array):
+            assert_same(pool(x, rngs=source), expected(to_torch(x)))
+        else:
+            assert pool(x, rngs=source).shape == several[0].shape
+    assert_same(ours(2, output_size=3)(x, rngs=key), expected(to_torch(x)))
+    bare = ours(2, output_size=3)
+    with pytest.raises(ValueError, match=f"^FractionalMaxPool{dims}d: rngs must be given, for"):
+        bare(x)
+    with pytest.raises(TypeError, match=f"^FractionalMaxPool{dims}d: rngs must be nnx.Rngs, one"):
+        ours(2, output_size=3, rngs=0)
+    with pytest.raises(TypeError, match=f"^FractionalMaxPool{dims}d: rngs must be nnx.Rngs, one"):
+        bare(x, rngs=0)
+    given = ours(2, output_size=3, _random_samples=u)
+    assert list(state_dict(given)) == list(expected.state_dict()) == ["_random_samples"]
+    assert list(state_dict(pool)) == list(theirs(2, output_size=3).state_dict()) == []
 
 
 @pytest.mark.parametrize("name", ["ConstantPad", "ZeroPad", "ReflectionPad", "CircularPad"])
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_pads_that_are_refused(name: str, dims: int) -> None:
-    module = getattr(conv, f"{name}{dims}d")
+    """A tuple is taken as it is, and refused where `pad` refuses it, as in PyTorch."""
+    ours, theirs = (getattr(side, f"{name}{dims}d") for side in (conv, torch.nn))
     more = (0.0,) if name == "ConstantPad" else ()
-    with pytest.raises(
-        ValueError, match=f"^{name}{dims}d: padding must be an integer or {2 * dims}"
-    ):
-        module((1,) * (2 * dims + 1), *more)
-    with pytest.raises(TypeError, match=f"^{name}{dims}d: padding"):
-        module(1.5, *more)
-    with pytest.raises((ValueError, TypeError), match=r"^pad: "):
-        module(-9, *more)(jnp.ones((1, *SPACE[dims])))
+    with pytest.raises(TypeError, match=f"^{name}{dims}d: padding must be an integer"):
+        ours(1.5, *more)
+    x = np.ones((1, 1, *SPACE[dims]))
+    for padding in ((1,) * (2 * dims + 1), -9, (1.5,) * (2 * dims)):
+        with pytest.raises((RuntimeError, TypeError)):
+            theirs(padding, *more)(to_torch(x))
+        with pytest.raises((ValueError, TypeError), match=r"^pad: "):
+            ours(padding, *more)(x)
 
 
 def test_in_a_network() -> None:
