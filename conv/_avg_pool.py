@@ -24,15 +24,17 @@ from ._windows import (
 Sizes = int | Sequence[int | None]
 
 
-def _avg_pool(
+def averaged(
     dims: int,
     input: ArrayLike,
     arguments: tuple[Any, Any, Any],
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None = None,
+    where: str | None = None,
 ) -> jax.Array:
-    where = f"avg_pool{dims}d"
+    """Check the arguments of an average pool, or of what is made of one (`where`); compute it."""
+    where = where or f"avg_pool{dims}d"
     x = array("input", input, where)
     ceil = boolean("ceil_mode", ceil_mode, where)
     count_pad = boolean("count_include_pad", count_include_pad, where)
@@ -103,7 +105,7 @@ def avg_pool1d(
     Reference: torch.nn.functional.avg_pool1d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(1, input, arguments, ceil_mode, count_include_pad)
+    return averaged(1, input, arguments, ceil_mode, count_include_pad)
 
 
 def avg_pool2d(
@@ -147,7 +149,7 @@ def avg_pool2d(
     Reference: torch.nn.functional.avg_pool2d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(2, input, arguments, ceil_mode, count_include_pad, divisor_override)
+    return averaged(2, input, arguments, ceil_mode, count_include_pad, divisor_override)
 
 
 def avg_pool3d(
@@ -191,7 +193,7 @@ def avg_pool3d(
     Reference: torch.nn.functional.avg_pool3d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(3, input, arguments, ceil_mode, count_include_pad, divisor_override)
+    return averaged(3, input, arguments, ceil_mode, count_include_pad, divisor_override)
 
 
 def adaptive_avg_pool1d(input: ArrayLike, output_size: IntOrTuple) -> jax.Array:

@@ -15,14 +15,16 @@ Maxima = jax.Array | tuple[jax.Array, jax.Array]
 Sizes = int | Sequence[int | None]
 
 
-def _max_pool(
+def maxima(
     dims: int,
     input: ArrayLike,
     arguments: tuple[Any, Any, Any, Any],
     ceil_mode: bool,
     return_indices: bool,
-) -> Maxima:
-    where = f"max_pool{dims}d"
+    where: str | None = None,
+) -> Any:
+    """Check the arguments of a max pool, or of a function (`where`) made of one; compute it."""
+    where = where or f"max_pool{dims}d"
     x = array("input", input, where)
     with_indices = bool(return_indices)  # any truth value, as in PyTorch
     ceil = boolean("ceil_mode", ceil_mode, where)
@@ -91,7 +93,7 @@ def max_pool1d(
     Reference: torch.nn.functional.max_pool1d.
     """
     arguments = (kernel_size, stride, padding, dilation)
-    return _max_pool(1, input, arguments, ceil_mode, return_indices)
+    return maxima(1, input, arguments, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -138,7 +140,7 @@ def max_pool2d(
     Reference: torch.nn.functional.max_pool2d.
     """
     arguments = (kernel_size, stride, padding, dilation)
-    return _max_pool(2, input, arguments, ceil_mode, return_indices)
+    return maxima(2, input, arguments, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -185,7 +187,7 @@ def max_pool3d(
     Reference: torch.nn.functional.max_pool3d.
     """
     arguments = (kernel_size, stride, padding, dilation)
-    return _max_pool(3, input, arguments, ceil_mode, return_indices)
+    return maxima(3, input, arguments, ceil_mode, return_indices)
 
 
 def adaptive_max_pool1d(

@@ -1,6 +1,5 @@
 """flax.nnx modules with the layout, names and initial distribution of torch.nn's."""
 
-import inspect
 import math
 from typing import Any
 
@@ -12,6 +11,7 @@ from jax.typing import ArrayLike
 from ._arguments import IntOrTuple, bounded_integers, integer, padding_pairs
 from ._arrays import COMPLEX, FLOATING
 from ._convolution import conv1d, conv2d, conv3d
+from ._layer import Layer
 from ._pad import pad
 
 
@@ -25,23 +25,12 @@ def uniform(key: jax.Array, shape: tuple[int, ...], bound: float, dtype: Any) ->
     return drawn[0] if parts == 1 else jax.lax.complex(drawn[0], drawn[1])
 
 
-class InitSignature:
-    """The class's signature is that of its __init__; flax's metaclass hides it from `help`."""
-
-    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
-        if instance is not None:
-            raise AttributeError("__signature__")
-        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
-class ConvModule(nnx.Module):
+class ConvModule(Layer):
     """What the convolution modules have in common, over the number of dimensions.
 
     A subclass takes the arguments in PyTorch's order, and calls `_set` and `_initialise`.
     """
 
-    __signature__ = InitSignature()
     dims: int
 
     def _set(
