@@ -3,6 +3,8 @@
 from grad._backward import backward as backward
 from grad._detach import detach as detach
 from grad._detach import no_grad as no_grad
+from grad._fixed_point import fixed_point as fixed_point
+from grad._fixed_point_solvers import FixedPointInfo as FixedPointInfo
 from grad._functional import jvp as jvp
 from grad._functional import vjp as vjp
 from grad._gradcheck import gradcheck as gradcheck
@@ -23,6 +25,7 @@ from grad._while_loop import while_loop as while_loop
 
 __all__ = [
     "AccumulateGrad",
+    "FixedPointInfo",
     "GradcheckError",
     "Graph",
     "Node",
@@ -30,6 +33,7 @@ __all__ = [
     "detach",
     "dot",
     "double_until",
+    "fixed_point",
     "gradcheck",
     "gradgradcheck",
     "graph",
