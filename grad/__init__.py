@@ -14,6 +14,7 @@ from grad._graph import AccumulateGrad as AccumulateGrad
 from grad._graph import Graph as Graph
 from grad._graph import Node as Node
 from grad._graph import graph as graph
+from grad._hessian_diagonal import hessian_diagonal as hessian_diagonal
 from grad._hessian_products import hvp as hvp
 from grad._hessian_products import vhp as vhp
 from grad._jacobian import hessian as hessian
@@ -38,6 +39,7 @@ __all__ = [
     "gradgradcheck",
     "graph",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacobian",
     "jvp",
