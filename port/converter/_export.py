@@ -19,6 +19,9 @@ from ._graph import Graph, Node
 from ._program import Program, needs_key
 from .operations import OPERATIONS
 
+# What torch.export says of every recurrent layer, and of nothing else.
+WEIGHTS = r"The tensor attributes? (self\.[\w.]*_flat_weights\[\d+\],? )+w(as|ere) assigned"
+
 HELP = (
     "port.convert reads modules of PyTorch, and torch is not installed. "
     "Get it with: pip install 'convgrad[torch]'"
@@ -155,11 +158,12 @@ def _mode(module: Any, train: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence torch's warnings about its own use of deprecated names."""
+    """Silence torch's warnings about its own code: deprecated names, recurrent layers' weights."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", module="torch")
+        warnings.filterwarnings("ignore", WEIGHTS)
         yield
 
 

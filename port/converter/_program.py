@@ -217,15 +217,19 @@ def draws(operation: str) -> bool:
         return False
 
 
-# Where an operation's argument says whether it draws at all.
-SWITCHES = {
-    "aten.dropout.default": 2,
-    "aten.feature_dropout.default": 2,
-    "aten.alpha_dropout.default": 2,
-    "aten.feature_alpha_dropout.default": 2,
-    "aten.native_dropout.default": 2,
-    "aten.scaled_dot_product_attention.default": 4,
-    "aten._scaled_dot_product_flash_attention_for_cpu.default": 3,
+# Operations that draw only if an argument is above 0, and another one, if any, is true.
+SWITCHES: dict[str, tuple[int, int | None]] = {
+    "aten.dropout.default": (1, 2),
+    "aten.feature_dropout.default": (1, 2),
+    "aten.alpha_dropout.default": (1, 2),
+    "aten.feature_alpha_dropout.default": (1, 2),
+    "aten.native_dropout.default": (1, 2),
+    "aten.scaled_dot_product_attention.default": (4, None),
+    "aten._scaled_dot_product_flash_attention_for_cpu.default": (3, None),
+    "aten.lstm.input": (5, 6),
+    "aten.gru.input": (5, 6),
+    "aten.rnn_tanh.input": (5, 6),
+    "aten.rnn_relu.input": (5, 6),
 }
 
 
@@ -233,12 +237,11 @@ def needs_key(node: Node) -> bool:
     """Whether a node cannot be computed without a key."""
     if not draws(node.operation):
         return False
-    switch = SWITCHES.get(node.operation)
-    if switch is None:
+    if node.operation not in SWITCHES:
         return True
-    dropout = switch == 2
-    return (
-        len(node.args) > switch and bool(node.args[switch]) and not (dropout and node.args[1] == 0)
+    return all(
+        place is None or (len(node.args) > place and bool(node.args[place]))
+        for place in SWITCHES[node.operation]
     )
 
 

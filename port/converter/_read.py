@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,9 +10,9 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from . import _trees
 from ._graph import DType, Frame, Graph, Input, Node, Value, names
+from ._nodes import attribute, dtype, operation_name, where, without_write, written
 from ._places import COPIES, VIEWS, Place, Step, made, seen
 
-LIBRARY = str(Path(torch.__file__).parent)
 # Checks of what the exporter assumed, and hints to it.
 SILENT = (
     "aten._assert_tensor_metadata.default",
@@ -152,7 +151,7 @@ class _Reader:
                 self.buffers.append((self.places[node], target))
             if name != node.name:
                 continue
-            inputs.append(Input(name, kind, target, self._shape(value), _dtype(value)))
+            inputs.append(Input(name, kind, target, self._shape(value), dtype(value)))
             if kind == "param" or (kind == "buffer" and target in self.program.state_dict):
                 tensors[name] = self.program.state_dict[target]
             elif kind != "argument":
@@ -164,7 +163,7 @@ class _Reader:
         for node in module.graph.nodes:
             self.now = node
             if node.op == "get_attr":
-                self.others[node] = _attribute(module, str(node.target))
+                self.others[node] = attribute(module, str(node.target))
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output":
@@ -180,11 +179,11 @@ class _Reader:
             return
         if name == "operator.getitem" and self._item(node):
             return
-        written = _written(node.target)
-        if written is None and not name.endswith(".out"):
+        target = written(node.target)
+        if target is None and not name.endswith(".out"):
             self._plain(node, name)
         else:
-            self._in_place(node, name, written)
+            self._in_place(node, name, target)
 
     def _item(self, node: fx.Node) -> bool:
         """Read an item of a region's results, or a view out of a list of views."""
@@ -246,13 +245,13 @@ class _Reader:
         else:
             self.others[node] = value
 
-    def _in_place(self, node: fx.Node, name: str, written: str | None) -> None:
+    def _in_place(self, node: fx.Node, name: str, argument: str | None) -> None:
         """Read a write in place as the operation without it, and its result as the new value."""
         target = node.args[0] if node.args else None
         plain = without_write(name)
-        if written != "self" or target not in self.places or plain is None:
+        if argument != "self" or target not in self.places or plain is None:
             raise NotImplementedError(
-                f"convert: {name} writes to its argument {written!r}\n  {_where(node)}"
+                f"convert: {name} writes to its argument {argument!r}\n  {where(node)}"
             )
         value = self._emit_node(node, plain, self._argument(node.args), self._keywords(node.kwargs))
         place = self.places[target]  # type: ignore[index]
@@ -260,7 +259,7 @@ class _Reader:
             self._write(place, value)
         except KeyError as error:
             raise NotImplementedError(
-                f"convert: {name} writes through a view by {error.args[0]}\n  {_where(node)}"
+                f"convert: {name} writes through a view by {error.args[0]}\n  {where(node)}"
             ) from None
         self.places[node] = place
 
@@ -276,7 +275,7 @@ class _Reader:
         settings, body, given = REGIONS[name](node.args)
         module = self.others[body]
         if name.endswith("autocast") and settings:
-            lines = [_where(inner) for inner in module.graph.nodes]
+            lines = [where(inner) for inner in module.graph.nodes]
             raise NotImplementedError(
                 "convert: torch.autocast is not supported; convert the network without it\n"
                 f"  {next(filter(None, lines), '')}"
@@ -287,7 +286,7 @@ class _Reader:
         for inner in module.graph.nodes:
             self.now = inner
             if inner.op == "get_attr":
-                self.others[inner] = _attribute(module, str(inner.target))
+                self.others[inner] = attribute(module, str(inner.target))
             elif inner.op == "call_function":
                 self._call(inner)
             elif inner.op == "output":
@@ -342,8 +341,8 @@ class _Reader:
             dict(kwargs),
             self._stack(at),
             shape,
-            _dtype(value),
-            line=_where(at),
+            dtype(value),
+            line=where(at),
         )
         self.nodes.append(added)
         return Value(name)
@@ -397,55 +396,3 @@ REGIONS = {
     "higher_order.wrap_with_set_grad_enabled": _set_grad,
     "higher_order.wrap_with_autocast": _autocast,
 }
-
-
-def operation_name(target: Any) -> str:
-    """Return the name of what a node calls: 'aten.conv2d.default', 'operator.getitem'."""
-    if isinstance(target, torch._ops.OpOverload):
-        return str(target)
-    if isinstance(target, torch._ops.HigherOrderOperator):
-        return f"higher_order.{target.name()}"
-    module = getattr(target, "__module__", "").removeprefix("_")
-    return f"{module}.{getattr(target, '__name__', target)}"
-
-
-def without_write(name: str) -> str | None:
-    """Return the operation that gives what `name` writes: aten.relu.default for aten.relu_."""
-    space, base, overload = name.split(".")
-    if not base.endswith("_") or base.endswith("__"):
-        return None
-    return f"{space}.{base[:-1]}.{overload}"
-
-
-def _written(target: Any) -> str | None:
-    """Return the name of the first argument that an operation writes to."""
-    schema = getattr(target, "_schema", None)
-    for argument in schema.arguments if schema else ():
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            return str(argument.name)
-    return None
-
-
-def _attribute(module: Any, path: str) -> Any:
-    for part in path.split("."):
-        module = getattr(module, part)
-    return module
-
-
-def _dtype(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return str(value.dtype).removeprefix("torch.")
-    if isinstance(value, tuple | list):
-        return tuple(_dtype(part) for part in value)
-    return None
-
-
-def _where(node: fx.Node) -> str:
-    """Return the line of Python behind a node: the innermost one outside of torch."""
-    trace = node.meta.get("stack_trace") or ""
-    frames = re.findall(r'File "(.+?)", line (\d+), in (\S+)\n(?:\s+(.+))?', trace)
-    own = [f for f in frames if not f[0].startswith(LIBRARY)]
-    if not (own or frames):
-        return ""
-    file, line, function, code = (own or frames)[-1]
-    return f"{file}:{line}, in {function}: {code}".rstrip(": ")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._bodies import Array, Body, Input, OwnSize, Reference, Result, Shape
-from ._expressions import LIGHT
 from ._names import another, free
+from .expressions import LIGHT
 
 MISSING = object()
 

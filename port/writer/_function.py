@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ._bodies import Array, Input, Item, Literal, OwnSize, Reference, Result, Slot
-from ._expressions import LIGHT, expression
 from ._families import MISSING, Family, Segment
 from ._layout import statement
 from ._loops import Line, growth, split
 from ._names import free, letters, snake
 from ._text import TEST, Text, call, held, method, write
+from .expressions import LIGHT, expression
 
 # Modules whose name says nothing about what they give.
 GENERIC = r"(conv|bn|norm|fc|act|relu|features|layers?|blocks?)\d*"

@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Any
 
 import jax
-import numpy as np
 
 from ..converter import Graph, Program, Value
-from ..converter._structure import Structure
 from ._bodies import Body
 from ._canonical import canonical
 from ._families import Family, families
 from ._function import Writer, render, signature
+from ._interface import built, common, literal, sizes, unpacked
 from ._layout import statement
 from ._loops import looped
 from ._names import free, letters, snake
@@ -63,7 +62,7 @@ class _Module:
         self.graph: Graph = program.graph
         small = {name: a for name, a in program.constants.items() if a.size == 1}
         literals = {
-            i.name: _literal(small[i.target])
+            i.name: literal(small[i.target])
             for i in self.graph.inputs
             if i.kind == "constant" and i.target in small
         }
@@ -143,11 +142,11 @@ class _Module:
 
     def _head(self, name: str, body: str, draws: bool) -> Iterator[str]:
         shapes = [
-            f"{i.target.split('.')[-1]}: {_shape(i.shape)}, {i.dtype}"
+            f"{i.name}: {sizes(i.shape)}, {i.dtype}"
             for i in self.graph.inputs
             if i.kind == "argument" and i.dtype is not None
         ]
-        names = [i.split(":")[0] for i in shapes]
+        names, _, _ = self._arguments()
         mode = "in training mode" if self.graph.updates or draws else "in evaluation mode"
         yield f'"""{self.graph.kind.rpartition(".")[2]} in JAX, {mode}.'
         yield ""
@@ -220,23 +219,38 @@ class _Module:
         if outputs:
             yield from statement(f"return {', '.join(outputs)}", 4)
 
-    def _main(self, name: str) -> Iterator[str]:
-        family, structure = self.main, self.graph.arguments
-        positional, named = structure.parts
+    def _arguments(self) -> tuple[list[str], list[str], dict[str, str]]:
+        """Return the main function's arguments, statements that unpack them, and their names.
+
+        The names are of the graph's inputs; those that are numbers are not among the arguments'.
+        """
+        positional, named = self.graph.arguments.parts
+        taken = {f.name for f in [*self.families, self.main]}
+        names: dict[str, str] = {}
+        for name in self.reader.arguments:
+            names[name] = _other(name, taken)
+            taken.add(names[name])
         heads: list[str] = []
         opened: list[str] = []
-        for part in positional.parts:
-            head = part.leaf if part.kind == "leaf" else _common(part, len(heads))
+        for place, part in enumerate((*positional.parts, *named.parts)):
+            keyword = place - len(positional.parts)
+            if part.kind == "leaf":
+                head = names[part.leaf]
+            else:
+                wanted = named.keys[keyword] if keyword >= 0 else common(part, place)
+                head = _other(wanted, taken)
+                taken.add(head)
+                opened += list(unpacked(part.filled(iter(map(names.get, part.leaves()))), head))
             heads.append(head)
-            if part.kind != "leaf":
-                opened += list(_unpacked(part, head))
-        for key, part in zip(named.keys, named.parts, strict=True):
-            heads.append(key)
-            if part.kind != "leaf":
-                opened += list(_unpacked(part, key))
+        return heads, opened, names
+
+    def _main(self, name: str) -> Iterator[str]:
+        family = self.main
+        heads, opened, names = self._arguments()
         heads += ["rng"] * family.draws
-        inputs = [str(output[0]) for output in family.base.inputs]
-        writer = Writer(family, inputs, {f.name for f in self.families} | set(heads))
+        inputs = [names[str(output[0])] for output in family.base.inputs]
+        taken = {f.name for f in self.families} | set(heads) | set(names.values())
+        writer = Writer(family, inputs, taken)
         lines = looped(writer.body())
         yield from statement(f"def {name}({', '.join(['params', 'buffers', *heads])}):", 0)
         yield '    """Compute the network: the output, and the buffers."""'
@@ -247,21 +261,25 @@ class _Module:
         yield from render(lines)
 
         def leaf(value: Any) -> str:
-            if isinstance(value, Value):
-                output = self.reader.resolve(value.name)
-                place = family.base.given.index(output) if output in family.base.given else None
-                if place is not None:
-                    return str(writer.value(family.base.outputs[place]))
-                if output in self.reader.versions:
-                    return f'p["{self.reader.versions[output]}"]'
-                if output[0] in self.reader.arrays:
-                    return f'p["{self.reader.arrays[output[0]]}"]'
-                return output[0]
-            return repr(value)
+            if not isinstance(value, Value):
+                return repr(value)
+            output = self.reader.resolve(value.name)
+            if output in family.base.given:
+                return str(writer.value(family.base.outputs[family.base.given.index(output)]))
+            if output[0] in self.reader.literals:
+                return self.reader.literals[output[0]]
+            target = self.reader.versions.get(output) or self.reader.arrays[output[0]]
+            return f'p["{target}"]'
 
-        output = _built(self.graph.output, leaf)
+        output = built(self.graph.output, leaf)
         updated = "{k: p[k] for k in buffers}" if self.graph.updates else "buffers"
         yield from statement(f"return {output}, {updated}", 4)
+
+
+def _other(name: str, taken: set[str]) -> str:
+    """Return an argument's name; a word of the written module's own is changed."""
+    wanted = "x" if name == "input" and "x" not in taken else name
+    return free(wanted, taken)
 
 
 def main_name(graph: Graph) -> str:
@@ -310,51 +328,3 @@ def _described(block: Block) -> str:
     if not space.startswith("torch.nn.modules"):
         return f"{name} of {space}."
     return f"torch.nn.{name}{f', {block.path!r}' if name == 'Sequential' else ''}."
-
-
-def _literal(array: Any) -> str:
-    value = np.asarray(array).reshape(-1)[0].item()
-    kind = array.dtype.name if array.dtype.name != "bool" else "bool_"
-    shape = f".reshape({array.shape})" if array.ndim else ""
-    return f"jnp.{kind}({value!r}){shape}"
-
-
-def _shape(shape: Sequence[Any]) -> str:
-    return "x".join(str(n) for n in shape) or "a number"
-
-
-def _common(part: Structure, place: int) -> str:
-    """Return a name for an argument that is a container."""
-    first = str(part.leaves()[0]) if part.leaves() else f"arg{place}"
-    return re.sub(r"(_\d+)+$", "", first) or f"arg{place}"
-
-
-def _unpacked(part: Structure, text: str) -> Iterator[str]:
-    """Yield statements that name the parts of an argument."""
-    for k, inner in enumerate(part.parts):
-        if part.kind == "dict":
-            index = f"{text}[{part.keys[k]!r}]"
-        elif part.kind in ("namedtuple", "dataclass"):
-            index = f"{text}.{part.keys[k]}"
-        else:
-            index = f"{text}[{k}]"
-        if inner.kind == "leaf":
-            yield f"{inner.leaf} = {index}"
-        else:
-            yield from _unpacked(inner, index)
-
-
-def _built(part: Structure, leaf: Any) -> str:
-    """Return a structure in Python."""
-    if part.kind == "leaf":
-        return str(leaf(part.leaf))
-    inner = [_built(p, leaf) for p in part.parts]
-    if part.kind == "list":
-        return f"[{', '.join(inner)}]"
-    if part.kind == "dict":
-        pairs = zip(part.keys, inner, strict=True)
-        return "{" + ", ".join(f"{key!r}: {text}" for key, text in pairs) + "}"
-    if part.kind in ("namedtuple", "dataclass"):
-        made = f"collections.namedtuple({part.type.__name__!r}, {list(part.keys)!r})"
-        return f"{made}({', '.join(inner)})"
-    return f"({', '.join(inner)},)" if len(inner) == 1 else f"({', '.join(inner)})"

@@ -58,6 +58,8 @@ class Reader:
         self.literals = literals
         self.arrays = {i.name: i.target for i in graph.inputs if i.kind != "argument"}
         self.by_name = {node.name: node for node in graph.nodes}
+        self.arguments = [i.name for i in graph.inputs if i.kind == "argument"]
+        self.updated = {i.name for i in graph.inputs if i.target in graph.versions.values()}
         self.aliases: dict[str, Output] = {}
         self.shapes = {i.name: i.shape for i in graph.inputs}
         self.nodes: list[Node] = []
@@ -84,6 +86,8 @@ class Reader:
                     self.aliases[node.name] = (first, node.args[1] % outputs(of))
                     self.shapes[node.name] = node.shape
                     return
+            elif first in self.updated:
+                pass  # it is what the buffer was here, whatever is written to that later
             elif self._is_same(node, source.name) and node.name not in self.graph.versions:
                 self.aliases[node.name] = (first, k)
                 self.shapes[node.name] = node.shape
@@ -177,6 +181,13 @@ class Reader:
             if made and (used or output in self.ends) and output not in self.versions:
                 body.given.append(output)
                 body.outputs.append(local[output])
+        if block.up is None:
+            for name in self.arguments:
+                if (name, 0) in self.ends:
+                    found = reference((name, 0))
+                    assert found is not None
+                    body.given.append((name, 0))
+                    body.outputs.append(found)
         return body
 
     def _array(self, target: str, path: str) -> Array:

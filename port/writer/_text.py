@@ -62,3 +62,8 @@ def call(function: str, *args: Any, **kwargs: Any) -> Text:
 def method(value: Any, name: str, *args: Any, **kwargs: Any) -> Text:
     """Return the call of a method."""
     return call(f"{held(value)}.{name}", *args, **kwargs)
+
+
+def axes(dim: Any) -> Any:
+    """Return one dimension as a number."""
+    return dim[0] if isinstance(dim, tuple) and len(dim) == 1 else dim

@@ -14,6 +14,7 @@ from . import (
     _indices,
     _layers,
     _random,
+    _recurrent,
     _reductions,
     _shapes,
 )
@@ -25,6 +26,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **_indices.OPERATIONS,
     **_creation.OPERATIONS,
     **_random.OPERATIONS,
+    **_recurrent.OPERATIONS,
     **_convolution.OPERATIONS,
     **_layers.OPERATIONS,
     **_activations.OPERATIONS,

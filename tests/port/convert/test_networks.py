@@ -9,6 +9,9 @@ import pytest
 from tests.support.converted import assert_at_rest, assert_in_training
 from tests.support.networks import FEW, MANY, Network
 
+# Some keep tensors in attributes of their modules between calls, of which torch warns.
+KEEPS = "ignore:The tensor attribute"
+
 
 @pytest.fixture(autouse=True)
 def _without_others() -> None:
@@ -31,6 +34,7 @@ def test_network_in_training(network: Network) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings(KEEPS)
 @pytest.mark.parametrize("network", MANY, ids=str)
 def test_many_networks(network: Network) -> None:
     assert_at_rest(network)

@@ -318,6 +318,36 @@ def test_float64_needs_64_bit_dtypes() -> None:
         assert buffers["1.num_batches_tracked"] == 1
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LSTM(3, 4, 2, bidirectional=True, batch_first=True),
+        nn.LSTM(3, 4, bias=False),
+        nn.LSTM(3, 4, 2, proj_size=2),
+        nn.GRU(3, 4, 2, bidirectional=True),
+        nn.RNN(3, 4, batch_first=True),
+        nn.RNN(3, 4, 2, nonlinearity="relu"),
+    ],
+    ids=lambda layer: f"{layer}",
+)
+def test_recurrent_layers(layer: nn.Module) -> None:
+    layer, x = layer.double(), _x(2, 5, 3)
+    program = _of(layer, x)
+    assert sum(node.operation.endswith(".input") for node in program.graph.nodes) == 1
+
+    def loss(params: Any) -> Any:
+        leaves = jax.tree.leaves(program(params, {}, x.numpy())[0])
+        return sum((leaf**2).sum() for leaf in leaves), leaves
+
+    pulled, output = jax.jit(jax.grad(loss, has_aux=True))(program.params)
+    right = torch.utils._pytree.tree_leaves(layer(x))
+    for mine, theirs in zip(output, right, strict=True):
+        assert_same(mine, theirs)
+    sum((leaf**2).sum() for leaf in right).backward()
+    for name, parameter in layer.named_parameters():
+        assert_same(pulled[name], parameter.grad, name)
+
+
 def test_arguments_may_be_arrays() -> None:
     program = port.convert(nn.Linear(3, 2), (np.ones((4, 3), "float32"),))
     output, _ = program(program.params, {}, torch.ones(4, 3))

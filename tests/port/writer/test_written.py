@@ -67,6 +67,7 @@ def test_written_network_in_training(network: Network, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:The tensor attribute")  # of a module, as torch warns
 @pytest.mark.parametrize("network", MANY, ids=str)
 def test_many_written_networks(network: Network, tmp_path: Path) -> None:
     _compare(network, tmp_path, False)
@@ -186,6 +187,39 @@ def test_copies_that_differ_are_one_function(train: bool, tmp_path: Path) -> Non
     if not train:
         assert_near(output, module.eval()(x), 1e-12, "output")
     assert len(text.splitlines()) < 80
+
+
+class Named(nn.Module):
+    """Arguments with the names that a written module uses itself, and outputs of every origin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(3, dtype=torch.float64))
+        self.weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+
+    def forward(
+        self, key: torch.Tensor, p: torch.Tensor, pair: Any, power: int = 2, *, conv: torch.Tensor
+    ) -> Any:
+        before = self.count.clone()
+        self.count += key.sum(0)
+        y = torch.relu(key * 2 + p).sin() * pair["a"] ** power + conv
+        return [y, key, before, self.weight, torch.tensor(2.5), {"p": p, "pair": pair["b"][0]}, 7]
+
+
+def test_names_and_outputs_of_every_kind(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    key, p, a, b, conv = torch.randn(5, 2, 3, dtype=torch.float64)
+    args, kwargs = (key, p, {"a": a, "b": [b]}), {"power": 3, "conv": conv}
+    module = Named()
+    program = port.convert(module, args, kwargs)
+    path = program.save(tmp_path)
+    given = [key.numpy(), p.numpy(), {"a": a.numpy(), "b": [b.numpy()]}, 3, conv.numpy()]
+    written = _imported(path)
+    params, buffers = written.load()
+    output, buffers = written.named(params, buffers, *given)
+    assert_near(output[:-1], module(*args, **kwargs)[:-1], 1e-12, "output")
+    assert output[-1] == 7
+    assert_same(buffers["count"], module.count)
 
 
 def test_keys_are_those_of_the_program() -> None:
