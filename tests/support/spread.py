@@ -219,6 +219,7 @@ def rows(enabled: bool) -> Iterator[dict[str, Any]]:
                     "collectives": kinds,
                     "bytes": size,
                     "input": layer.arrays[0].nbytes,
+                    "output": g.nbytes,
                     "parameters": sum(w.nbytes for w in layer.arrays[1:]),
                     "spread": len(found[1].sharding.device_set),
                 }
