@@ -124,12 +124,20 @@ def show(records: list[Record], compiled: bool, console: Console) -> None:
     console.print(table)
 
 
+def _read(path: Path | None) -> list[Record]:
+    if path is None or not path.exists():
+        return []
+    return [Record(**r) for r in json.loads(path.read_text())]
+
+
 def main() -> int:
     """Check every function; 1 where one fails, or is not in the list."""
     parser = argparse.ArgumentParser(prog="python -m checks.platforms", description=__doc__)
     parser.add_argument("names", nargs="*", help="only functions whose names begin like these")
     parser.add_argument("--lower", action="store_true", help="only lower: without libtpu")
-    parser.add_argument("--save", type=Path, help="write a JSON file, too")
+    parser.add_argument(
+        "--save", type=Path, help="a JSON file: written as it goes, and gone on with where it is"
+    )
     options = parser.parse_args()
     jax.config.update("jax_platforms", "cpu")
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -141,20 +149,20 @@ def main() -> int:
             parser.error(f"no compiler for TPU ({error}): make platforms installs libtpu")
     names = tuple(options.names)
     chosen = [call for call in calls() if not names or call.name.startswith(names)]
-    records: list[Record] = []
+    records = _read(options.save)
+    done = {r.name for r in records}
+    chosen = [call for call in chosen if call.name not in done]
     for call in track(chosen, "compiling", Console(stderr=True), disable=not sys.stderr.isatty()):
         try:
             made = programs(call)
+            found = [check(call, kind, function, types, target) for kind, function, types in made]
         except Exception as error:
-            records.append(
-                Record(call.name, "forward", f"tracing: {type(error).__name__}: {error}")
-            )
-            continue
-        for kind, function, types in made:
-            records.append(check(call, kind, function, types, target))
+            failure = f"tracing: {type(error).__name__}: {error}"
+            found = [Record(call.name, "forward", failure)]
+        records += found
+        if options.save:
+            options.save.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
     show(records, target is not None, console)
-    if options.save:
-        options.save.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
     failed = [r for r in records if r.failure]
     for r in failed:
         console.print(f"failed: {r.name}, {r.program}: {r.failure}", markup=False)

@@ -104,9 +104,9 @@ def environment(row: Row, given: Path | None) -> Path:
     base = interpreter(row.python)
     if base is None:
         raise RuntimeError(f"no Python {row.python}: neither on the path nor pyenv's")
-    subprocess.run([base, "-m", "venv", folder], check=True)
+    subprocess.run([str(base), "-m", "venv", str(folder)], check=True)
     wanted.write_text(constraints(row))
-    pip = [python, "-m", "pip", "install", "--quiet", "-c", wanted, *requirements(row)]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-c", str(wanted), *requirements(row)]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"does not install: {done.stderr.strip().splitlines()[-1]}")
@@ -119,7 +119,8 @@ def _versions(python: Path) -> dict[str, str]:
         "import sys, platform; from importlib.metadata import version; "
         "print(platform.python_version(), *(version(n) for n in sys.argv[1:]))"
     )
-    done = subprocess.run([python, "-c", code, *SHOWN], capture_output=True, text=True, check=True)
+    command = [str(python), "-c", code, *SHOWN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(zip(("python", *SHOWN), done.stdout.split(), strict=True))
 
 
@@ -133,7 +134,7 @@ def run(row: Row, given: Path | None, arguments: Sequence[str]) -> Result:
     began = time.monotonic()
     report = ROOT / "build" / f"versions-{row.python}.xml"
     report.parent.mkdir(exist_ok=True)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     done = subprocess.run(
         [*command, *(arguments or ["-m", "not long", "tests"])],
         cwd=ROOT,

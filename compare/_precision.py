@@ -28,7 +28,8 @@ def _platform() -> str:
 def _asked() -> str | None:
     import jax
 
-    asked: Any = jax.config.jax_default_matmul_precision
+    config: Any = jax.config
+    asked = config.jax_default_matmul_precision
     return None if asked is None else str(asked)
 
 

@@ -19,7 +19,7 @@ from conv import conv2d, max_pool2d
 from port.functional import batch_norm, cross_entropy, linear, relu
 
 State = dict[str, dict[str, jax.Array]]  # weights, momenta, statistics
-BATCH, CLASSES, IMAGE = 32, 10, (3, 32, 32)
+BATCH, CLASSES, IMAGE = 16, 10, (3, 32, 32)
 RATE, MOMENTUM = 0.05, 0.9
 # Name, and the shape of the weight. Depthwise and grouped layers are among them.
 WEIGHTS = {
@@ -42,7 +42,7 @@ def initial(seed: int = 0) -> State:
     for name, size in NORMS.items():
         weights |= {f"{name}.weight": np.ones(size, np.float32)}
         weights |= {f"{name}.bias": np.zeros(size, np.float32)}
-    statistics = {}
+    statistics: dict[str, np.ndarray] = {}
     for name, size in NORMS.items():
         statistics |= {f"{name}.mean": np.zeros(size, np.float32)}
         statistics |= {f"{name}.var": np.ones(size, np.float32)}
@@ -61,7 +61,7 @@ def _loss(weights: Any, statistics: Any, x: jax.Array, labels: jax.Array) -> tup
         return relu(y)
 
     y = norm("stem", conv2d(x, weights["stem"], padding=1))
-    y = max_pool2d(y, 2)
+    y = jnp.asarray(max_pool2d(y, 2))
     y = conv2d(y, weights["depthwise"], padding=1, groups=32)
     y = norm("pointwise", conv2d(y, weights["pointwise"]))
     y = norm("grouped", conv2d(y, weights["grouped"], stride=2, padding=1, groups=8))
@@ -79,13 +79,13 @@ def step(state: State, x: jax.Array, labels: jax.Array) -> tuple[State, jax.Arra
 
 
 def batches(batch: int = BATCH, seed: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield images and their classes without end: each class is a pattern, in noise."""
+    """Yield images and their classes without end: each class is a colour, in noise."""
     rng = np.random.default_rng(seed)
-    patterns = rng.normal(size=(CLASSES, *IMAGE)).astype(np.float32)
+    colours = rng.normal(size=(CLASSES, IMAGE[0], 1, 1)).astype(np.float32)
     while True:
         labels = rng.integers(0, CLASSES, batch)
         noise = rng.normal(size=(batch, *IMAGE)).astype(np.float32)
-        yield 0.3 * patterns[labels] + noise, labels.astype(np.int32)
+        yield 2 * colours[labels] + noise, labels.astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from experiments.processes import run
 from experiments.worker import LOST
 from tests.support.compiling import FAST, as_flags
 
-STEPS = 12
+STEPS = 24
 QUICK = as_flags(FAST)
 
 
@@ -23,23 +23,23 @@ def alone() -> list[float]:
 
 def test_one_device_learns(alone: list[float]) -> None:
     assert math.log(10) / 2 < alone[0] < 2 * math.log(10)  # ten classes, guessed
-    assert alone[-1] < alone[0] / 2
+    assert max(alone[-4:]) < 0.7 * alone[0]
 
 
 def test_eight_devices_have_the_same_loss_curve(alone: list[float]) -> None:
     (outcome,) = run(1, STEPS, devices=8, flags=QUICK)
     assert outcome.result["devices"] == 8
-    # Sums in another order, twelve steps in a row, each of which begins where the last one ended.
-    np.testing.assert_allclose(outcome.result["losses"], alone, rtol=1e-3)
+    # Sums in another order, a step after the other, each of which begins where the last one ended.
+    np.testing.assert_allclose(outcome.result["losses"], alone, rtol=1e-2)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_two_processes_have_the_same_loss_curve(alone: list[float], devices: int) -> None:
-    outcomes = run(2, STEPS, devices=devices, flags=QUICK)
+def test_two_processes_have_the_same_loss_curve(alone: list[float]) -> None:
+    """Of two devices each."""
+    outcomes = run(2, STEPS, devices=2, flags=QUICK)
     for outcome in outcomes:
         assert outcome.status == 0, outcome.errors
-        assert (outcome.result["processes"], outcome.result["devices"]) == (2, 2 * devices)
-        np.testing.assert_allclose(outcome.result["losses"], alone, rtol=1e-3)
+        assert (outcome.result["processes"], outcome.result["devices"]) == (2, 4)
+        np.testing.assert_allclose(outcome.result["losses"], alone, rtol=1e-2)
 
 
 @pytest.mark.parametrize("killed", [0, 1])

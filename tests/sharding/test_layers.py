@@ -64,7 +64,7 @@ BOTH = pytest.mark.parametrize("rule", ["on", "off"])
 @pytest.mark.parametrize("sharded", ["batch", "channels", "rows"])
 def test_results_and_gradients_are_pytorchs(rule: str, way: str, sharded: str) -> None:
     some = rows(rule, way=way, sharded=sharded)
-    assert len(some) >= 24
+    assert len(some) >= (24 if rule == "on" or way == "jit" else 5)
     for row in some:
         assert row["apart"] < TOLERANCE, row
         assert row["spread"] == 8, row
