@@ -15,8 +15,8 @@ PARALLEL = -n $(JOBS) --dist worksteal --durations=20 --durations-min=30
 # `make test-long` compiles the tests of `make test` once more with XLA's defaults.
 QUICK = CONVGRAD_QUICK=on
 
-.PHONY: lecture notebooks test test-long test-rule-off test-onednn-off bench bench-quick bench-more-layers \
-  bench-networks docs dist lint format clean
+.PHONY: lecture notebooks test test-long test-rule-off test-onednn-off test-versions bench bench-quick \
+  bench-more-layers bench-networks scaling platforms docs dist lint format clean
 
 lecture: $(VENV)/.lecture
 	@$(BIN)/python -m compare $(ARGS)
@@ -26,7 +26,7 @@ notebooks: $(VENV)/.test
 	$(BIN)/python -m notebooks $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare port
+	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare port experiments
 	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
@@ -42,6 +42,19 @@ test-rule-off: $(VENV)/.test
 # The lowering as on a platform whose jaxlib has no oneDNN.
 test-onednn-off: $(VENV)/.test
 	CONVGRAD_ONEDNN=off $(BIN)/python -m pytest $(PARALLEL) -m "not long" tests/conv/lowering
+
+# On the oldest supported JAX, the newest and one between, each with a Python of its own.
+test-versions: $(VENV)/.test
+	$(BIN)/python -m checks.versions $(ARGS)
+
+# A training step on 1, 2, 4 and 8 virtual devices and in two processes; beyond, by calculation.
+scaling: $(VENV)/.test
+	XLA_FLAGS=--xla_force_host_platform_device_count=8 JAX_PLATFORMS=cpu \
+	  $(BIN)/python -m experiments.scaling $(ARGS)
+
+# Every public function for cpu, cuda and tpu. TPU's compiler lives in an environment of its own.
+platforms: $(VENV)-tpu/.tpu
+	$(VENV)-tpu/bin/python -m checks.platforms $(ARGS)
 
 # All sides alike keep the memory that they free. By default glibc gives large blocks back, and takes
 # them anew as fresh pages, 0.3 ms a MB: which side it does so for is chance, and doubles some times.
@@ -87,7 +100,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(VENV)-* build *.egg-info
 
 # A stamp says which extras an environment holds: .test holds all that .lecture does.
 $(VENV)/.python:
@@ -110,4 +123,10 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dist: $(VENV)/.python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dist]'
+	@touch $@
+
+$(VENV)-tpu/.tpu: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-tpu
+	$(VENV)-tpu/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-tpu/bin/python -m pip install --quiet -e '.[tpu]'
 	@touch $@

@@ -38,7 +38,7 @@ def _size(dtype: str, shape: str) -> int:
     return BYTES.get(dtype, 4) * math.prod(int(n) for n in shape.split(",") if n)
 
 
-def sent(size: int, devices: int) -> float:
+def sent(size: float, devices: int) -> float:
     """Return the bytes that each device sends for an all-reduce of `size` bytes, in a ring.
 
     Every part goes round twice, but for one hop each time: once to be added up, once to be known.
