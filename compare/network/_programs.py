@@ -220,11 +220,10 @@ def _widened(node: Node) -> Node:
 
 def _quiet(node: Node) -> Node:
     """Return a node that does not drop."""
-    switch = SWITCHES.get(node.operation)
-    if switch is None or len(node.args) <= switch:
+    if node.operation not in SWITCHES or len(node.args) <= SWITCHES[node.operation][0]:
         return node
-    off = 0.0 if "attention" in node.operation else False
-    return dataclasses.replace(node, args=(*node.args[:switch], off, *node.args[switch + 1 :]))
+    place = SWITCHES[node.operation][0]
+    return dataclasses.replace(node, args=(*node.args[:place], 0.0, *node.args[place + 1 :]))
 
 
 def _tensors(call: Call) -> list[np.ndarray]:
