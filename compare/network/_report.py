@@ -1,5 +1,6 @@
 """What a comparison of two networks found: as an object, as text, on a terminal, as data."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -94,10 +95,10 @@ class Report:
         return self.agree
 
     def __str__(self) -> str:
-        console = Console(width=110, no_color=True, force_terminal=False)
-        with console.capture() as captured:
-            print_models(console, self, every=False)
-        return captured.get().rstrip()
+        plain = io.StringIO()
+        console = Console(file=plain, width=110, color_system=None, force_jupyter=False)
+        print_models(console, self, every=False)
+        return "\n".join(line.rstrip() for line in plain.getvalue().rstrip().splitlines())
 
     def __repr__(self) -> str:
         return str(self)

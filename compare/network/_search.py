@@ -18,8 +18,8 @@ from .faults import KINDS, Guess, Site, both, column_orders, rounding, running_c
 TRIALS = 1500  # of one layer; a guess takes one forward of it
 ALONE = 3  # a layer of so few functions may have two faults at once
 MARGIN = 10  # times the tolerance: a fault in PyTorch is computed in another order than in JAX
-REMAINS = 0.1  # of the largest difference: what other orders of sums leave of a rounding
-EXACT = 0.5  # of the elements that differ: those that rounding gives exactly
+ALIKE = 0.6  # correlation of two differences by the same rounding; other ones have none
+FEW = 16  # elements that a correlation means little for
 EPS = {"float16": 2**-10, "bfloat16": 2**-7, "float32": 2**-23, "tf32": 2**-10}
 
 
@@ -140,15 +140,14 @@ def _output(q: Question) -> Cause:
         made = attempt(q.tape, q.call, number, guess)
         if made is None:
             continue
-        arrays = [_array(x) for x in made]
-        if _fits(q.ours.outputs, arrays, near) or (guess.rounds and _explains(q, arrays, near)):
+        if _fits(q.ours.outputs, [_array(x) for x in made], near):
             owner = next(s.owner for s in asked if s.number == number)
             return Cause(guess.cause, owner)
-    return Cause(_described(q), path)
+    return _rounding(asked, q) or Cause(_described(q), path)
 
 
 def _guesses(asked: Sequence[Site], q: Question) -> Iterator[tuple[int, Guess]]:
-    """Yield the faults of all calls, one at a time; then two in one; then of rounding."""
+    """Yield the faults of all calls, one at a time; then two in one."""
     for site in asked:
         site = replace(site, flattened=q.flattened)
         for guess in KINDS[site.name].guesses(site):
@@ -160,9 +159,6 @@ def _guesses(asked: Sequence[Site], q: Question) -> Iterator[tuple[int, Guess]]:
             for one, other in itertools.combinations(single, 2):
                 if one.topic != other.topic:
                     yield site.number, both(one, other)
-    for site in asked:
-        for guess in rounding(site):
-            yield site.number, guess
 
 
 def _inside_agreed(owner: str, q: Question) -> bool:
@@ -193,24 +189,35 @@ def _wide(a: np.ndarray) -> np.ndarray:
     return a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
 
 
-def _explains(q: Question, made: Sequence[np.ndarray], near: float) -> bool:
-    """Whether rounding explains a difference: most of it, or most of what differs at all."""
-    if [a.shape for a in made] != [a.shape for a in q.ours.outputs]:
-        return False
-    before, left = [], []
-    for ours, theirs, array in zip(q.ours.outputs, q.theirs.outputs, made, strict=True):
-        if ours.shape != theirs.shape:
-            return False
-        with np.errstate(all="ignore"):
-            before.append(np.abs(_wide(ours) - _wide(theirs)).ravel())
-            left.append(np.abs(_wide(ours) - _wide(array)).ravel())
-    apart, remains = np.concatenate(before), np.concatenate(left)
-    differs = apart > near
-    if not np.isfinite(apart).all() or not differs.any():
-        return False
-    return bool(
-        remains.max() <= REMAINS * apart.max() or (remains[differs] <= near).mean() >= EXACT
-    )
+def _rounding(asked: Sequence[Site], q: Question) -> Cause | None:
+    """Return the rounding that a difference goes with, if there is one."""
+    best: tuple[float, Guess, str] | None = None
+    for site in asked:
+        for guess in rounding(site):
+            if monotonic() > q.until:
+                break
+            made = attempt(q.tape, q.call, site.number, guess)
+            likeness = 0.0 if made is None else _likeness(q, [_array(x) for x in made])
+            if likeness >= ALIKE and (best is None or likeness > best[0]):
+                best = likeness, guess, site.owner
+    return None if best is None else Cause(best[1].cause, best[2])
+
+
+def _likeness(q: Question, made: Sequence[np.ndarray]) -> float:
+    """Return the correlation of JAX's difference and a guess's; 0 where their sizes differ."""
+    shapes = [[a.shape for a in side] for side in (made, q.ours.outputs, q.theirs.outputs)]
+    if shapes[0] != shapes[1] or shapes[1] != shapes[2]:
+        return 0.0
+    theirs = _joined(q.theirs.outputs)
+    ours, guessed = _joined(q.ours.outputs) - theirs, _joined(made) - theirs
+    size, other = float(np.linalg.norm(ours)), float(np.linalg.norm(guessed))
+    if ours.size < FEW or not size / 2 < other < 2 * size < np.inf:
+        return 0.0
+    return float(np.vdot(ours, guessed).real / (size * other))
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([_wide(a).ravel() for a in arrays])
 
 
 def _narrow(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> str | None:

@@ -91,7 +91,7 @@ def _copy(value: Any) -> Any:
 
 def sites(tape: Tape, call: Call) -> list[Site]:
     """Return all calls of functions with known faults in the forward of a layer."""
-    with _owners(call) as owners, torch.no_grad(), widened(), _Recorder(owners) as recorder:
+    with _owners(call) as owners, torch.no_grad(), widened(_Recorder(owners)) as recorder:
         tape.forward(call)
     tape.restore(call)
     return recorder.sites
@@ -99,7 +99,7 @@ def sites(tape: Tape, call: Call) -> list[Site]:
 
 def attempt(tape: Tape, call: Call, number: int, guess: Guess) -> list[Any] | None:
     """Run a layer with one call made as a guess has it; None where that is not possible."""
-    with _owners(call) as owners, torch.no_grad(), widened(), _Trial(owners, number, guess):
+    with _owners(call) as owners, torch.no_grad(), widened(_Trial(owners, number, guess)):
         try:
             return tape.forward(call)
         except (RuntimeError, ValueError, IndexError, TypeError, KeyError, NotImplementedError):

@@ -63,13 +63,13 @@ def _quiet(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
 
 
 @contextlib.contextmanager
-def widened() -> Iterator[None]:
-    """Run PyTorch so; what has no dtype is float64 too."""
+def widened(mode: Widened | None = None) -> Iterator[Any]:
+    """Run PyTorch so, or in a mode that does more; what has no dtype is float64 too."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with Widened():
-            yield
+        with mode or Widened() as entered:
+            yield entered
     finally:
         torch.set_default_dtype(before)
 

@@ -40,7 +40,6 @@ class Guess:
       change: gives the arguments that the function is called with.
       after: gives the result for the function's.
       run: computes the result from the arguments, in the place of the function.
-      rounds: whether it is one of rounding, which another order of sums can round otherwise.
     """
 
     cause: str
@@ -48,7 +47,6 @@ class Guess:
     change: Callable[[Arguments], Arguments] | None = None
     after: Callable[[Any], Any] | None = None
     run: Callable[[Arguments], Any] | None = None
-    rounds: bool = False
 
     def compute(self, function: Callable[[Arguments], Any], arguments: Arguments) -> Any:
         """Make the call as the guess has it."""

@@ -106,16 +106,15 @@ def rounding(site: Site) -> Iterator[Guess]:
             }
 
         cause = f"precision: JAX rounds to {dtype}, the arguments"
-        yield Guess(f"{cause} and the result", change=change, after=narrow, rounds=True)
+        yield Guess(f"{cause} and the result", change=change, after=narrow)
         if bias is not None and site.name.startswith(("conv", "linear")):
             shape = (-1,) if site.name == "linear" else (-1, *[1] * (site.output.ndim - 2))
             yield Guess(
                 f"{cause} and the result, before a bias is added and after",
                 change=partial(change, without=("bias",)),
                 after=partial(_with_bias, narrow, bias, shape),
-                rounds=True,
             )
-        yield Guess(cause, change=change, rounds=True)
+        yield Guess(cause, change=change)
 
 
 def _with_bias(narrow: Callable[[Any], Any], bias: Any, shape: tuple[int, ...], y: Any) -> Any:
