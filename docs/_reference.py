@@ -75,7 +75,7 @@ TITLES = {
     "_rescaling": "Division by a size",
     "_rectifiers": "Rectifiers",
     "_elu": "ELU and its kin",
-    "_hard": "Activations of straight pieces",
+    "_hard": "Piecewise linear activations",
     "_smooth": "Smooth activations",
     "_softmax": "Softmax and gates",
     "_dropout": "Dropout",

@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from notebooks._source import LANGUAGES
+from notebooks._source import LANGUAGES, SOURCES, committed
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of it."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.add_directive("notebooks", Notebooks)
     app.add_directive("printed", Printed)
     app.add_directive("semantics", Semantics)
     app.connect("autodoc-process-docstring", _plain_signs, priority=400)  # before napoleon
@@ -114,6 +115,26 @@ class Printed(SphinxDirective):
         return [nodes.literal_block(text, text, language="text", classes=["printed"])]
 
 
+class Notebooks(SphinxDirective):
+    """A table of the notebooks, by their titles in each language."""
+
+    def run(self) -> list[nodes.Node]:
+        """Read the titles off the notebooks."""
+        lines = [f"| | {' | '.join(LANGUAGES.values())} |", f"|---|{'---|' * len(LANGUAGES)}"]
+        for source in SOURCES:
+            links = (f"[{_title(source, code)}]({code}/{source.stem}.ipynb)" for code in LANGUAGES)
+            lines.append(f"| {int(source.stem[:2])} | {' | '.join(links)} |")
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _title(source: Path, language: str) -> str:
+    """Return a notebook's first heading."""
+    cells = json.loads(committed(source, language).read_text(encoding="utf-8"))["cells"]
+    found = re.search(r"^# (.+)$", "".join(cells[0]["source"]), re.M)
+    assert found is not None
+    return found[1]
+
+
 class Semantics(SphinxDirective):
     """The table of `python -m compare semantics`: what differs, at a point, on all three sides."""
 
@@ -128,7 +149,8 @@ class Semantics(SphinxDirective):
         about = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
         tally = "{agree} of {rows} rows agree with PyTorch".format(**data["tally"])
         lines += ["", f"{tally}: {about}.", "", f"The same in both: {same}."]
-        return self.parse_text_to_nodes("\n".join(lines))
+        made = self.parse_text_to_nodes("\n".join(lines))
+        return [nodes.container("", *made, classes=["semantics"])]
 
 
 def _row(row: dict[str, Any]) -> list[str]:
