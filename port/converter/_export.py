@@ -2,6 +2,11 @@
 
 import contextlib
 import dataclasses
+import io
+import logging
+import os
+import sys
+import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +24,7 @@ from ._graph import Graph, Node
 from ._program import Program, needs_key
 from .operations import OPERATIONS
 
+SYMBOLS = "torch.fx.experimental.symbolic_shapes"  # it warns of what is reported here
 # What torch.export says of every recurrent layer, and of nothing else.
 WEIGHTS = r"The tensor attributes? (self\.[\w.]*_flat_weights\[\d+\],? )+w(as|ere) assigned"
 
@@ -84,9 +90,7 @@ def convert(
         graph, tensors = read(exported, aliases)
         lacking = missing(graph)
         if lacking:
-            graph, tensors = read(exported.run_decompositions(), aliases)
-            if missing(graph):
-                raise NotImplementedError(_report(lacking))
+            raise NotImplementedError(_report(lacking))
     held: dict[str, dict[str, jax.Array]] = {"param": {}, "buffer": {}, "constant": {}}
     for i in graph.inputs:
         if i.kind != "argument":
@@ -122,19 +126,34 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], train: b
         )
 
     args, kwargs = _pytree.tree_map(as_tensor, (args, kwargs))
+    said = io.StringIO()
     with _mode(module, train):
         try:
-            return torch.export.export(module, args, kwargs, strict=False)
+            with contextlib.redirect_stderr(said):  # torch prints the graph so far
+                return torch.export.export(module, args, kwargs, strict=False)
         except Exception as error:
             if "DataDependent" not in type(error).__name__:
+                print(said.getvalue(), end="", file=sys.stderr)
                 raise
-            place = str(error).split("The following call raised this error:")
-            line = place[1].split("The error above")[0].strip() if len(place) > 1 else ""
             raise ValueError(
                 "convert: the network's control flow, or a size, depends on the values in a "
-                f"tensor, and torch.export cannot follow it:\n  {line}\nChoose by torch.where, or "
-                "give the value as a Python number, which the program is then made for"
+                f"tensor, and torch.export cannot follow it:\n  {_place(error)}\nChoose by "
+                "torch.where, or give the value as a Python number, which the program is then made "
+                "for"
             ) from error
+
+
+def _place(error: Exception) -> str:
+    """Return the lines that led to an error: the network's own, and those of torch.nn behind it."""
+    from ._nodes import LIBRARY
+
+    places: list[str] = []
+    for frame in traceback.extract_tb(error.__traceback__)[1:]:
+        own = frame.line and not frame.filename.startswith(LIBRARY)
+        layer = frame.filename.startswith(f"{LIBRARY}nn{os.sep}")
+        if own or (layer and frame.name not in ("_wrapped_call_impl", "_call_impl")):
+            places.append(f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}")
+    return "\n  ".join(places[-3:])
 
 
 def _aliases(module: Any) -> dict[str, str]:
@@ -164,7 +183,12 @@ def _quiet() -> Iterator[None]:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", module="torch")
         warnings.filterwarnings("ignore", WEIGHTS)
-        yield
+        log, level = logging.getLogger(SYMBOLS), logging.getLogger(SYMBOLS).level
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def missing(graph: Graph) -> list[Node]:

@@ -1,5 +1,6 @@
 """What a node of torch.fx says: its operation, what it writes to, and where it stands in Python."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-LIBRARY = str(Path(torch.__file__).parent)
+LIBRARY = f"{Path(torch.__file__).parent}{os.sep}"
 
 
 def operation_name(target: Any) -> str:
@@ -26,6 +27,20 @@ def without_write(name: str) -> str | None:
     if not base.endswith("_") or base.endswith("__"):
         return None
     return f"{space}.{base[:-1]}.{overload}"
+
+
+def without_out(target: Any) -> str | None:
+    """Return the operation that gives what `target` writes to its argument `out`.
+
+    It has the same arguments but that one: aten.div.Tensor for aten.div.out.
+    """
+    taken = [(a.name, str(a.type)) for a in target._schema.arguments if not a.is_out]
+    packet = target.overloadpacket
+    for name in packet.overloads():
+        found = getattr(packet, name)
+        if [(a.name, str(a.type)) for a in found._schema.arguments] == taken:
+            return str(found)
+    return None
 
 
 def written(target: Any) -> str | None:

@@ -9,9 +9,11 @@ from torch import fx
 from torch.export.graph_signature import InputKind, OutputKind
 
 from . import _trees
+from ._decompose import decomposed
 from ._graph import DType, Frame, Graph, Input, Node, Value, names
-from ._nodes import attribute, dtype, operation_name, where, without_write, written
+from ._nodes import attribute, dtype, operation_name, where, without_out, without_write, written
 from ._places import COPIES, VIEWS, Place, Step, made, seen
+from .operations import OPERATIONS
 
 # Checks of what the exporter assumed, and hints to it.
 SILENT = (
@@ -180,10 +182,10 @@ class _Reader:
         if name == "operator.getitem" and self._item(node):
             return
         target = written(node.target)
-        if target is None and not name.endswith(".out"):
-            self._plain(node, name)
-        else:
+        if target is not None:
             self._in_place(node, name, target)
+        elif name in OPERATIONS or not self._decomposed(node):
+            self._plain(node, name)
 
     def _item(self, node: fx.Node) -> bool:
         """Read an item of a region's results, or a view out of a list of views."""
@@ -245,15 +247,35 @@ class _Reader:
         else:
             self.others[node] = value
 
+    def _decomposed(self, node: fx.Node) -> bool:
+        """Read what torch decomposes an operation into, in its place, if it does."""
+        found = decomposed(node)
+        if found is None:
+            return False
+        graph, given = found
+        for inner in graph.nodes:
+            for key in ("nn_module_stack", "stack_trace"):
+                inner.meta[key] = node.meta.get(key)
+        parts = self._inlined(graph, given)
+        whole = isinstance(node.meta.get("val"), torch.Tensor)
+        self._alias(node, parts[0] if whole else parts)
+        return True
+
     def _in_place(self, node: fx.Node, name: str, argument: str | None) -> None:
         """Read a write in place as the operation without it, and its result as the new value."""
-        target = node.args[0] if node.args else None
-        plain = without_write(name)
-        if argument != "self" or target not in self.places or plain is None:
+        if argument == "self":
+            target, plain = node.args[0], without_write(name)
+        else:
+            target, plain = node.kwargs.get("out"), without_out(node.target)
+        if target not in self.places or plain is None:
             raise NotImplementedError(
                 f"convert: {name} writes to its argument {argument!r}\n  {where(node)}"
             )
-        value = self._emit_node(node, plain, self._argument(node.args), self._keywords(node.kwargs))
+        if name == "aten.copy_.default" and self.places.get(node.args[1]) is self.places[target]:
+            self.places[node] = self.places[target]  # `x += y` of an attribute: x is itself by now
+            return
+        kwargs = {key: value for key, value in node.kwargs.items() if key != "out"}
+        value = self._emit_node(node, plain, self._argument(node.args), self._keywords(kwargs))
         place = self.places[target]  # type: ignore[index]
         try:
             self._write(place, value)
@@ -280,21 +302,29 @@ class _Reader:
                 "convert: torch.autocast is not supported; convert the network without it\n"
                 f"  {next(filter(None, lines), '')}"
             )
-        heads = [n for n in module.graph.nodes if n.op == "placeholder"]
+        parts = self._inlined(module.graph, given)
+        self.now = node
+        if name.endswith("set_grad_enabled") and not settings:
+            parts = tuple(self._stopped(p) if isinstance(p, Place) else p for p in parts)
+        self.others[node] = parts
+
+    def _inlined(self, graph: fx.Graph, given: Sequence[fx.Node]) -> tuple[Any, ...]:
+        """Read a graph that is part of this one, and return what it gives."""
+        heads = [n for n in graph.nodes if n.op == "placeholder"]
         for head, outer in zip(heads, given, strict=True):
             self._alias(head, self.places.get(outer, self.others.get(outer)))
-        for inner in module.graph.nodes:
+        parts: tuple[Any, ...] = ()
+        for inner in graph.nodes:
             self.now = inner
             if inner.op == "get_attr":
-                self.others[inner] = attribute(module, str(inner.target))
+                self.others[inner] = attribute(graph.owning_module, str(inner.target))
             elif inner.op == "call_function":
                 self._call(inner)
             elif inner.op == "output":
-                parts = [self.places.get(a, self.others.get(a)) for a in inner.args[0]]
-        self.now = node
-        if name.endswith("set_grad_enabled") and not settings:
-            parts = [self._stopped(p) if isinstance(p, Place) else p for p in parts]
-        self.others[node] = tuple(parts)
+                results = inner.args[0]
+                results = results if isinstance(results, tuple | list) else (results,)
+                parts = tuple(self.places.get(a, self.others.get(a)) for a in results)
+        return parts
 
     def _stopped(self, place: Place) -> Place:
         """Return the place of a value without gradient."""

@@ -14,7 +14,15 @@ from port import functional as F
 
 from ._text import Text, call
 
-LIBRARIES = {"conv": conv, "F": F, "jnp": jnp, "jax.nn": jax.nn, "K": kinks, "lax": jax.lax}
+LIBRARIES = {
+    "conv": conv,
+    "F": F,
+    "jnp": jnp,
+    "jnp.fft": jnp.fft,
+    "jax.nn": jax.nn,
+    "K": kinks,
+    "lax": jax.lax,
+}
 # Arguments that may be one integer for all dimensions.
 SIZES = ("stride", "padding", "dilation", "kernel_size", "output_padding", "output_size")
 
@@ -23,7 +31,8 @@ CONV = "input weight bias stride padding dilation groups"
 TRANSPOSED = "input weight bias stride padding output_padding groups dilation"
 RECTIFIERS = "relu relu6 silu mish sigmoid log_sigmoid tanh hardsigmoid hardswish selu"
 ELEMENTWISE = (
-    "exp expm1 log log1p log2 sqrt sin cos tan ceil floor trunc square isnan isinf isfinite"
+    "exp expm1 log log1p log2 sqrt sin cos tan ceil floor trunc square isnan isinf isfinite "
+    "logical_not real imag conj"
 )
 # Operation: the function, and its parameters in the order of the operation's arguments. "-" is
 # left out.
@@ -69,20 +78,7 @@ CALLS: Mapping[str, tuple[str, str]] = {
     ),
     **{
         f"aten.{name}.default": (f"F.{name.replace('log_s', 'logs')}", "input")
-        for name in (
-            [
-                "relu",
-                "relu6",
-                "silu",
-                "mish",
-                "sigmoid",
-                "log_sigmoid",
-                "tanh",
-                "hardsigmoid",
-                "hardswish",
-                "selu",
-            ]
-        )
+        for name in RECTIFIERS.split()
     },
     "aten.leaky_relu.default": ("F.leaky_relu", "input negative_slope"),
     "aten.prelu.default": ("F.prelu", "input weight"),
@@ -105,6 +101,7 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "aten.channel_shuffle.default": ("F.channel_shuffle", "input groups"),
     "aten.abs.default": ("K.abs", "input"),
     "aten.clamp.default": ("K.clamp", "input min max"),
+    "aten.clamp.Tensor": ("K.clamp", "input min max"),
     "aten.clamp_min.default": ("K.clamp", "input min"),
     "aten.clamp_max.default": ("K.clamp", "input max"),
     "aten.maximum.default": ("K.maximum", "input other"),
@@ -124,30 +121,46 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "aten.where.self": ("jnp.where", "condition x y"),
     "aten.where.ScalarOther": ("jnp.where", "condition x y"),
     "aten.where.ScalarSelf": ("jnp.where", "condition x y"),
-    **{
-        f"aten.{name}.default": (f"jnp.{name}", "x")
-        for name in [
-            "exp",
-            "expm1",
-            "log",
-            "log1p",
-            "log2",
-            "sqrt",
-            "sin",
-            "cos",
-            "tan",
-            "ceil",
-            "floor",
-            "trunc",
-            "square",
-            "isnan",
-            "isinf",
-            "isfinite",
-            "logical_not",
-        ]
-    },
+    **{f"aten.{name}.default": (f"jnp.{name}", "x") for name in ELEMENTWISE.split()},
     "aten.rsqrt.default": ("lax.rsqrt", "x"),
     "aten.detach.default": ("lax.stop_gradient", "x"),
+    "aten.vdot.default": ("jnp.vdot", "a b"),
+    "aten.complex.default": ("lax.complex", "x y"),
+    **{
+        f"aten.fft_{name}.default": (f"jnp.fft.{name}", "a n axis norm")
+        for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
+    },
+    **{
+        f"aten.fft_{name}{n}.default": (f"jnp.fft.{name}{n}", "a s axes norm")
+        for name in ("fft", "ifft", "rfft", "irfft")
+        for n in ("2", "n")
+    },
+    "aten.fft_fftshift.default": ("jnp.fft.fftshift", "x axes"),
+    "aten.fft_ifftshift.default": ("jnp.fft.ifftshift", "x axes"),
+    "aten.cross_entropy_loss.default": (
+        "F.cross_entropy",
+        "input target weight reduction ignore_index label_smoothing",
+    ),
+    **{
+        f"aten.{name}.default": ("F.nll_loss", "input target weight reduction ignore_index")
+        for name in ("nll_loss", "nll_loss_nd", "nll_loss2d")
+    },
+    **{
+        f"aten.{name}.default": (f"F.{name}", "input target reduction")
+        for name in ("mse_loss", "l1_loss", "soft_margin_loss", "kl_div")
+    },
+    "aten.smooth_l1_loss.default": ("F.smooth_l1_loss", "input target reduction beta"),
+    "aten.huber_loss.default": ("F.huber_loss", "input target reduction delta"),
+    "aten.binary_cross_entropy.default": (
+        "F.binary_cross_entropy",
+        "input target weight reduction",
+    ),
+    "aten.binary_cross_entropy_with_logits.default": (
+        "F.binary_cross_entropy_with_logits",
+        "input target weight pos_weight reduction",
+    ),
+    "aten.cosine_similarity.default": ("F.cosine_similarity", "x1 x2 dim eps"),
+    "aten.pairwise_distance.default": ("F.pairwise_distance", "x1 x2 p eps keepdim"),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..converter import Input, Node, Program
 from ..converter._graph import names
 from ..converter._program import apply, draws
+from ..converter.operations._losses import MEAN, REDUCTIONS
 
 # Constants of more elements are computed by the written module, not read from a file.
 LARGEST = 1 << 20
@@ -44,11 +45,47 @@ def _simpler(node: Node) -> Node:
         changed = ("aten.reshape.default", (args[0], node.shape))
     elif operation in ("aten.expand.default", "aten.expand_as.default"):
         changed = ("aten.expand.default", (args[0], node.shape))
+    elif operation == "aten.hardtanh.default" and args[1:] == (0, 6):
+        changed = ("aten.relu6.default", args[:1])
+    elif operation in LOSSES:
+        return _with_word(node, LOSSES[operation])
     else:
         return node
     return dataclasses.replace(node, operation=changed[0], args=changed[1], kwargs={})
 
 
+def _with_word(node: Node, place: int) -> Node:
+    """Return a loss with the name of its reduction, which is the argument at `place`."""
+    word = REDUCTIONS[node.args[place] if len(node.args) > place else MEAN]
+    args = (*node.args, *(None,) * place)[:place]
+    return dataclasses.replace(node, args=(*args, word, *node.args[place + 1 :]))
+
+
+# The losses, and where they have the number of their reduction.
+LOSSES = {
+    **{
+        f"aten.{name}.default": 2
+        for name in (
+            "mse_loss",
+            "l1_loss",
+            "soft_margin_loss",
+            "kl_div",
+            "smooth_l1_loss",
+            "huber_loss",
+        )
+    },
+    **{
+        f"aten.{name}.default": 3
+        for name in (
+            "cross_entropy_loss",
+            "nll_loss",
+            "nll_loss_nd",
+            "nll_loss2d",
+            "binary_cross_entropy",
+        )
+    },
+    "aten.binary_cross_entropy_with_logits.default": 4,
+}
 SPLITS = (
     "aten.chunk.default",
     "aten.split.Tensor",

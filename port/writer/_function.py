@@ -10,7 +10,7 @@ from ._layout import statement
 from ._loops import Line, growth, split
 from ._names import free, letters, snake
 from ._text import TEST, Text, call, held, method, write
-from .expressions import LIGHT, expression
+from .expressions import LIGHT, METHODS, expression
 
 # Modules whose name says nothing about what they give.
 GENERIC = r"(conv|bn|norm|fc|act|relu|features|layers?|blocks?)\d*"
@@ -295,9 +295,9 @@ class Writer:
         if len(text) > LONGEST or after in edges or any("(" in text for text in inside):
             return False
         user = self.items[after]
-        light = user.node is not None and user.node.operation.rsplit(".", 1)[0] in LIGHT
-        values = [leaf.value for leaf in user.leaves]
-        return bool(light and not user.updates and values.count(result) == 1)
+        operation = user.node.operation.rsplit(".", 1)[0] if user.node is not None else ""
+        once = [leaf.value for leaf in user.leaves].count(result) == 1
+        return operation in (*LIGHT, *METHODS) and not user.updates and once
 
     def _taken(self, number: int) -> Iterator[Any]:
         for leaf in self.items[number].leaves:
@@ -326,9 +326,7 @@ class Writer:
     def _fresh(self, item: Item) -> str:
         words = [w for w in item.path.split(".") if w and not w.isdigit()]
         word = snake(words[0]) if words and item.callee is not None else ""
-        if word and not re.fullmatch(
-            r"(conv|bn|norm|fc|act|relu|features|layers?|blocks?)\d*", word
-        ):
+        if word and not re.fullmatch(GENERIC, word):
             name = free(word, self.taken)
         else:
             name = next(n for n in self.names if n not in self.taken)

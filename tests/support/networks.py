@@ -136,11 +136,11 @@ def _maxvit() -> nn.Module:
 
 # In `make test`: each kind of layer once, in the smallest networks that have it.
 FEW = (
-    _vision("resnet18", 32, gradients=True, training=True),
+    _vision("resnet18", 32, training=True),
     _vision("mobilenet_v3_small", 32),
-    _vision("shufflenet_v2_x0_5", 32, training=True),
+    _vision("shufflenet_v2_x0_5", 32),
     _small("convnext_t"),
-    _small("unet", gradients=True),
+    _small("unet", gradients=True, training=True),
     _small("wavenet"),
     Network("generator", lambda: Generator(5, 2), ((2, 5, 1, 1),)),
     Network("torchvision-swin, small", _swin, _image(32)),
@@ -292,10 +292,42 @@ MANY = (
             "twins_svt_small",
             "visformer_tiny",
             "volo_d1_224",
-            "xcit_nano_12_p16_224",
         )
     ),
     Network("timm-crossvit_tiny_240", _timm("crossvit_tiny_240").make, _image(240, 1)),
     # Its attention is computed in float32 whatever the weights are.
     _timm("efficientvit_b0", tolerance=1e-4),
+    # So are the sines of its positions.
+    _timm("xcit_nano_12_p16_224", 224, 1, tolerance=1e-6),
+)
+
+
+class Detector(nn.Module):
+    """A detector of torchvision, which takes a list of images of any sizes."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.detector(list(images))
+
+
+def _detection(name: str) -> Network:
+    make = _vision(name, weights_backbone=None).make
+    return Network(f"torchvision-{name}", lambda: Detector(make()), _image(64, 1))
+
+
+# What cannot be converted: how many boxes there are depends on the image.
+LACKING = tuple(
+    map(
+        _detection,
+        (
+            "fasterrcnn_mobilenet_v3_large_320_fpn",
+            "fcos_resnet50_fpn",
+            "maskrcnn_resnet50_fpn",
+            "retinanet_resnet50_fpn",
+            "ssdlite320_mobilenet_v3_large",
+        ),
+    )
 )

@@ -11,8 +11,10 @@ from . import (
     _arithmetic,
     _convolution,
     _creation,
+    _fourier,
     _indices,
     _layers,
+    _losses,
     _random,
     _recurrent,
     _reductions,
@@ -29,6 +31,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **_recurrent.OPERATIONS,
     **_convolution.OPERATIONS,
     **_layers.OPERATIONS,
+    **_losses.OPERATIONS,
+    **_fourier.OPERATIONS,
     **_activations.OPERATIONS,
 }
 

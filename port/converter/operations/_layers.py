@@ -186,6 +186,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "aten.bmm.default": jnp.matmul,
     "aten.mv.default": jnp.matmul,
     "aten.dot.default": jnp.dot,
+    "aten.vdot.default": jnp.vdot,
     "aten.outer.default": jnp.outer,
     "aten.addmm.default": _addmm,
     "aten.baddbmm.default": _addmm,

@@ -27,6 +27,8 @@ LIGHT = (
     "aten.div",
     "aten.dropout",
 )
+# Operations that are written as methods of what they take, which they name once.
+METHODS = ("aten.permute", "aten.transpose", "aten.swapaxes", "aten.t")
 EXPRESSIONS: Mapping[str, _arithmetic.Expression] = {
     **_arithmetic.EXPRESSIONS,
     **_shapes.EXPRESSIONS,
@@ -43,4 +45,4 @@ def expression(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     return call(f'OPERATIONS["{operation}"]', *args, **kwargs)
 
 
-__all__ = ["LIGHT", "expression"]
+__all__ = ["LIGHT", "METHODS", "expression"]

@@ -79,14 +79,18 @@ def _bernoulli(x: Any, p: Any = None, rng: Any = None) -> Text:
     return method(drawn, "astype", Text(f"{held(x)}.dtype"))
 
 
-def _interpolated(mode: str) -> Expression:
+def _type_as(x: Any, other: Any) -> Text:
+    return method(x, "astype", Text(f"{held(other)}.dtype"))
+
+
+def _interpolated(mode: str, **more: Any) -> Expression:
     def by_size(x: Any, size: Any, *others: Any) -> Text:
         corners = [] if mode.startswith("nearest") else [others[0]]
         factors = others[len(corners)]
         given = {"size": size} if size is not None else {"scale_factor": _one(factors)}
         modes = {} if mode == "nearest" else {"mode": mode}
         aligned = {"align_corners": corners[0]} if corners else {}
-        return call("F.interpolate", x, **given, **modes, **aligned)
+        return call("F.interpolate", x, **given, **modes, **aligned, **more)
 
     return by_size
 
@@ -110,6 +114,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.to.dtype": _cast,
     "aten._to_copy.default": _cast,
     "aten.to.dtype_layout": _cast,
+    "aten.type_as.default": _type_as,
     "aten.to.device": _same,
     "aten.alias.default": _same,
     "aten.clone.default": _same,
@@ -144,4 +149,6 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.upsample_bilinear2d.vec": _interpolated("bilinear"),
     "aten.upsample_trilinear3d.vec": _interpolated("trilinear"),
     "aten.upsample_bicubic2d.vec": _interpolated("bicubic"),
+    "aten._upsample_bilinear2d_aa.vec": _interpolated("bilinear", antialias=True),
+    "aten._upsample_bicubic2d_aa.vec": _interpolated("bicubic", antialias=True),
 }

@@ -6,8 +6,9 @@ Nothing but the order of sums differs: 1e-9 of the largest value is some thousan
 import jax
 import pytest
 
+import port
 from tests.support.converted import assert_at_rest, assert_in_training
-from tests.support.networks import FEW, MANY, Network
+from tests.support.networks import FEW, LACKING, MANY, Network
 
 # Some keep tensors in attributes of their modules between calls, of which torch warns.
 KEEPS = "ignore:The tensor attribute"
@@ -50,3 +51,11 @@ def test_the_list_is_long_enough() -> None:
     assert len({network.name for network in MANY}) == len(MANY) >= 60
     assert len(_of(MANY, gradients=True)) >= 15
     assert len(_of(MANY, training=True)) >= 10
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", LACKING, ids=str)
+def test_networks_whose_sizes_depend_on_data_are_refused(network: Network) -> None:
+    module, args = network.draw()
+    with pytest.raises(ValueError, match=r"depends on the values in a(.|\n)*torchvision/"):
+        port.convert(module, args)

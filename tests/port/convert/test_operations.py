@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -358,6 +359,57 @@ def _layers(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
     }
 
 
+def _losses(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
+    classes, rows = (i % 3).abs()[:, 0], x.flatten(0, 1)
+    p, q, half = x.sigmoid(), y.softmax(-1), b.to(x.dtype)
+    numbers, factors = classes[0], y[0, :, 0].detach().exp()
+    return {
+        "cross_entropy": F.cross_entropy(x, classes, factors, label_smoothing=0.1),
+        "cross_entropy ignored": F.cross_entropy(x, classes, ignore_index=1, reduction="sum"),
+        "cross_entropy of probabilities": F.cross_entropy(rows, q.flatten(0, 1)),
+        "nll_loss": F.nll_loss(x[0].t().log_softmax(1), numbers, factors),
+        "nll_loss of many": F.nll_loss(x.log_softmax(1), classes, reduction="none"),
+        "mse_loss": F.mse_loss(x, y),
+        "l1_loss": F.l1_loss(x, y, reduction="sum"),
+        "smooth_l1_loss": F.smooth_l1_loss(x, y, beta=0.3),
+        "smooth_l1_loss plain": F.smooth_l1_loss(x, y, reduction="none"),
+        "huber_loss": F.huber_loss(x, y, delta=0.3),
+        "soft_margin_loss": F.soft_margin_loss(x, y.detach().sign()),
+        "binary_cross_entropy": F.binary_cross_entropy(p, half, y.detach().abs()),
+        "binary plain": F.binary_cross_entropy(p, half, reduction="none"),
+        "with logits": F.binary_cross_entropy_with_logits(
+            x, half, y.detach().abs(), reduction="sum"
+        ),
+        "with pos_weight": F.binary_cross_entropy_with_logits(
+            x, half, pos_weight=y[0].detach().abs()
+        ),
+        "kl_div": F.kl_div(x.log_softmax(-1), q, reduction="batchmean"),
+        "kl_div of logarithms": F.kl_div(x.log_softmax(-1), q.log(), log_target=True),
+        "cosine_similarity": F.cosine_similarity(x, y, dim=2),
+        "pairwise_distance": F.pairwise_distance(rows, y.flatten(0, 1), keepdim=True),
+        # Not in the table: decomposed by torch.
+        "margin_ranking_loss": F.margin_ranking_loss(x, y, half * 2 - 1, 0.1),
+        "hinge_embedding_loss": F.hinge_embedding_loss(x, half * 2 - 1),
+        "poisson_nll_loss": F.poisson_nll_loss(x, y.detach().abs()),
+        "triplet_margin_loss": F.triplet_margin_loss(rows, y.flatten(0, 1), rows.sin()),
+    }
+
+
+def _fourier(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
+    z = torch.complex(x, y)
+    return {
+        "rfft": torch.fft.rfft(x).abs(),
+        "irfft": torch.fft.irfft(torch.fft.rfft(x, norm="ortho") * z[..., :3], n=4, dim=-1),
+        "fft": torch.view_as_real(torch.fft.fft(x, dim=1)),
+        "ifft": torch.fft.ifft(z, n=6).imag,
+        "rfft2": torch.fft.irfft2(torch.fft.rfft2(x) * 2, s=(3, 4)),
+        "fftn": torch.fft.fftn(z, dim=(0, 2), norm="forward").real,
+        "fftn all": torch.fft.ifftn(z.conj()).real,
+        "fftshift": torch.fft.fftshift(x) + torch.fft.ifftshift(y, dim=1),
+        "view_as_complex": (torch.view_as_complex(x.unflatten(-1, (2, 2))) ** 2).real,
+    }
+
+
 GROUPS = (
     _arithmetic,
     _reductions,
@@ -367,17 +419,24 @@ GROUPS = (
     _in_place,
     _activations,
     _layers,
+    _losses,
+    _fourier,
 )
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__.strip("_"))
-def test_operations(group: Group) -> None:
-    arrays = (
+def operands() -> tuple[np.ndarray, ...]:
+    """Two arrays of numbers, one of integers and one of truth values."""
+    return (
         draw(1, (2, 3, 4)),
         draw(2, (2, 3, 4)),
         draw(3, (2, 3, 4), "int64"),
         draw(4, (2, 3, 4)) > 0,
     )
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__.strip("_"))
+def test_operations(group: Group) -> None:
+    arrays = operands()
     tensors = [to_torch(a, is_inexact(a)) for a in arrays]
     program = port.convert(Network(group), tuple(tensors))
     expected = group(*tensors)

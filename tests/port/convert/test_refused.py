@@ -31,6 +31,17 @@ class Branch(nn.Module):
         return -x
 
 
+class InLayer(nn.Module):
+    """PyTorch's own layer asks whether the mask that it is given is the causal one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8), 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.decoder(x, x, tgt_mask=x[:, 0, :2])
+
+
 class Size(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.new_zeros(int(x[0]))
@@ -79,6 +90,12 @@ def test_all_missing_operations_are_named() -> None:
     [
         (Branch(), torch.ones(2), ValueError, ["depends on the values", "x.sum() > 0", "where"]),
         (Size(), torch.ones(2), ValueError, ["depends on the values", "int(x[0])"]),
+        (
+            InLayer(),
+            torch.ones(2, 1, 4),
+            ValueError,
+            ["self.decoder(x, x, tgt_mask", "transformer.py", "_detect_is_causal_mask"],
+        ),
         (Autocast(), torch.ones(2, 2), NotImplementedError, ["autocast", "test_refused.py:"]),
         (Writes(), torch.ones(4), NotImplementedError, ["aten.unfold.default", "view[0] = 0"]),
         (Changing(), torch.ones(2), NotImplementedError, ["parameter weight"]),
@@ -89,6 +106,12 @@ def test_refused(module: nn.Module, x: Any, error: type[Exception], words: list[
         port.convert(module, (x,))
     for word in words:
         assert word in str(caught.value), str(caught.value)
+
+
+def test_torch_says_nothing_besides(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="depends on the values"):
+        port.convert(InLayer(), (torch.ones(2, 1, 4),))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_wrong_arguments_are_the_modules_own_error() -> None:

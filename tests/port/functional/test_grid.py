@@ -13,6 +13,7 @@ import port.functional as functional
 from port.functional import affine_grid, grid_sample
 from tests.support.agree import assert_agree, assert_refused, assert_same, draw, to_torch
 from tests.support.opinfo import assert_samples_agree, calls, samples
+from tests.support.sweeps import long, some
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
@@ -40,7 +41,10 @@ CASES = [
 
 @pytest.mark.parametrize(
     ("dims", "mode", "padding", "align", "dtype"),
-    [(*case, "float32") for case in CASES] + [(*case, "float64") for case in CASES[::5]],
+    [
+        *some([(*case, "float32") for case in CASES], 4, 1),
+        *((*case, "float64") for case in CASES[::5]),
+    ],
 )
 def test_agreement(dims: int, mode: str, padding: str, align: bool, dtype: str) -> None:
     options = _options(mode, padding, align)
@@ -73,7 +77,7 @@ def test_elements_edges_and_halves(dims: int, mode: str, padding: str, align: bo
     )
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["bicubic", *long(MODES[:2])])
 @pytest.mark.parametrize(
     ("padding", "align"), [("zeros", True), ("border", True), *(("reflection", a) for a in (0, 1))]
 )
@@ -133,7 +137,7 @@ def test_nan_is_the_first_element_where_padded(mode: str, padding: str) -> None:
 def test_samples(dtype: str) -> None:
     groups = calls(samples("grid_sample", dtype, functional))
     assert len(groups) >= 18
-    assert_samples_agree(groups[0 if dtype == "float64" else 2 :: 5], None)
+    assert_samples_agree(groups[0 if dtype == "float64" else 2 :: 8], None)
 
 
 @pytest.mark.long

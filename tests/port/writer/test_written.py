@@ -1,6 +1,7 @@
 """Written modules: executed beside PyTorch, without torch, and as short as one would write them."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 import zlib
@@ -17,8 +18,10 @@ from torch import nn
 
 import port
 from port.__main__ import main
+from tests.port.convert.test_operations import GROUPS, Group, operands
+from tests.port.convert.test_operations import Network as Groups
 from tests.support import zoo
-from tests.support.agree import assert_same
+from tests.support.agree import assert_same, to_torch
 from tests.support.converted import assert_near
 from tests.support.networks import FEW, MANY, Network
 
@@ -93,43 +96,46 @@ def test_resnet18_is_short(tmp_path: Path) -> None:
         ]
 
 
-REFUSE = """
+ALONE = """
+import importlib.util
 import sys
 
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "torchvision", "timm"):
-            raise ImportError(f"{name} was asked for")
-
-sys.meta_path.insert(0, NoTorch())
-sys.path.insert(0, sys.argv[1])
+for name in ("torch", "torchvision", "timm"):
+    assert importlib.util.find_spec(name) is None, name
 import jax
 import numpy as np
 import resnet
 
 params, buffers = resnet.load()
-x = np.load(f"{sys.argv[1]}/x.npy")
+x = np.load("x.npy")
 output, _ = jax.jit(resnet.resnet)(params, buffers, x)
-np.save(f"{sys.argv[1]}/y.npy", output)
+np.save("y.npy", output)
 """
 
 
 def test_what_is_written_runs_without_torch(tmp_path: Path) -> None:
+    """By a Python that has what is installed here, but for torch and what belongs to it."""
     torch.manual_seed(0)
     module = zoo.torchvision().models.resnet18().eval()
     x = torch.randn(1, 3, 64, 64)
-    port.convert(module, (x,)).save(tmp_path)
-    np.save(tmp_path / "x.npy", x.numpy())
+    folder, site = tmp_path / "written", tmp_path / "site"
+    port.convert(module, (x,)).save(folder)
+    np.save(folder / "x.npy", x.numpy())
+    site.mkdir()
+    for installed in Path(torch.__file__).parents[1].iterdir():
+        if not installed.name.startswith(("torch", "functorch", "timm")):
+            (site / installed.name).symlink_to(installed)
     done = subprocess.run(
-        [sys.executable, "-c", REFUSE, str(tmp_path)],
-        cwd=Path(__file__).parents[3],
+        [sys.executable, "-S", "-c", ALONE],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{site}:{Path(__file__).parents[3]}"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     right = module(x)
     # Twenty layers, each with roundings of its own, in float32.
-    assert_same(np.load(tmp_path / "y.npy"), right, scale=10)
+    assert_same(np.load(folder / "y.npy"), right, scale=10)
 
 
 class Block(nn.Module):
@@ -214,12 +220,57 @@ def test_names_and_outputs_of_every_kind(tmp_path: Path) -> None:
     program = port.convert(module, args, kwargs)
     path = program.save(tmp_path)
     given = [key.numpy(), p.numpy(), {"a": a.numpy(), "b": [b.numpy()]}, 3, conv.numpy()]
+    assert "broadcast_to" not in path.read_text()  # `self.count += ...` is one statement
     written = _imported(path)
     params, buffers = written.load()
     output, buffers = written.named(params, buffers, *given)
     assert_near(output[:-1], module(*args, **kwargs)[:-1], 1e-12, "output")
     assert output[-1] == 7
     assert_same(buffers["count"], module.count)
+
+
+class Attention(nn.Module):
+    """Heads by hand, and the loss inside, as many write their networks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(7, 8)
+        self.joined, self.out = nn.Linear(8, 24), nn.Linear(8, 7)
+
+    def forward(self, indices: torch.Tensor, target: torch.Tensor) -> Any:
+        x = self.words(indices)
+        n, t, c = x.shape
+        q, k, v = (
+            part.view(n, t, 2, c // 2).transpose(1, 2) for part in self.joined(x).split(c, dim=2)
+        )
+        scores = (q @ k.transpose(-2, -1)).softmax(-1)
+        y = self.out((scores @ v).transpose(1, 2).reshape(n, t, c))
+        return y, torch.nn.functional.cross_entropy(y.flatten(0, 1), target.flatten())
+
+
+def test_attention_by_hand_and_its_loss(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Attention().double()
+    indices, target = torch.randint(0, 7, (2, 3, 5))
+    path = port.convert(module, (indices, target)).save(tmp_path)
+    assert_near(_run(path, indices.numpy(), target.numpy())[0], module(indices, target), 1e-12, "")
+    text = path.read_text()
+    assert "F.cross_entropy(" in text
+    assert ".reshape(x.shape[0], 5, 2, 4).swapaxes(1, 2)" in text
+    assert "OPERATIONS" not in text
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__.strip("_"))
+def test_written_operations(group: Group, tmp_path: Path) -> None:
+    """The whole table of operations, as it is written."""
+    arrays = operands()
+    tensors = [to_torch(a) for a in arrays]
+    path = port.convert(Groups(group), tuple(tensors)).save(tmp_path)
+    output, _ = _run(path, *arrays)
+    right = group(*tensors)
+    assert output.keys() == right.keys()
+    for name, value in right.items():
+        assert_same(output[name], torch.as_tensor(value), name)
 
 
 def test_keys_are_those_of_the_program() -> None:
