@@ -6,8 +6,9 @@ from time import monotonic
 from ._dropout import drops, held
 from ._judge import OUTPUT, WEIGHTS, Finding, Measured, Scales, measured
 from ._pytorch import Tape
+from ._question import Question
 from ._report import Layer, Report
-from ._search import Question, flattened_shapes, likely_cause
+from ._search import flattened_shapes, likely_cause
 from ._sides import Call, CannotRunError, Side
 from ._trial import sites
 
