@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +13,32 @@ from rich.progress import Progress
 
 from ._layers import LAYERS, MORE, QUICK, load, pick
 from ._loops import loop_races
-from ._measure import measure
+from ._measure import Record, measure
 from ._plot import plot
-from ._programs import races
+from ._programs import Race, races
 from ._report import race_targets, show, show_races, show_targets, targets
 from ._sides import NAMES
 from ._threads import can_pin, teams
 from ._versions import versions
+
+
+def report(records: list[Record], programs: list[Race], about: Mapping[str, str]) -> int:
+    """Print all tables, and return whether a target was missed."""
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    lines = targets(records) + race_targets(programs)
+    show(records, console)
+    show_races(programs, console)
+    show_targets(lines, console)
+    console.print(", ".join(f"{k} {v}" for k, v in about.items()), style="dim")
+    return 0 if all(t.held for t in lines) else 1
+
+
+def show_stored(folder: Path) -> int:
+    """Print the tables of results that were stored before."""
+    data = json.loads((folder / "results.json").read_text())
+    records = [Record(**layer) for layer in data["layers"]]
+    report(records, [Race(**race) for race in data["programs"]], data["versions"])
+    return 0
 
 
 def main() -> int:
@@ -33,7 +53,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=31, help="times each side is called (31)")
     parser.add_argument("--seconds", type=float, default=1.0, help="limit a side and mode (1)")
     parser.add_argument("--out", type=Path, help="folder for results.json and ratios.png")
+    parser.add_argument(
+        "--show",
+        type=Path,
+        metavar="FOLDER",
+        help="time nothing: print what its results.json holds",
+    )
     options = parser.parse_args()
+    if options.show:
+        return show_stored(options.show)
     if jax.default_backend() != "cpu":
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
     if can_pin():
@@ -57,14 +85,9 @@ def main() -> int:
             records.append(measure(layer, rounds, seconds, sides))
             progress.advance(task)
     about = versions()
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    show(records, console)
     whole = not few and not options.layers
     programs = races(rounds) + loop_races(rounds) if whole else []
-    lines = targets(records) + race_targets(programs)
-    show_races(programs, console)
-    show_targets(lines, console)
-    console.print(", ".join(f"{k} {v}" for k, v in about.items()), style="dim")
+    status = report(records, programs, about)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         data = {
@@ -74,7 +97,7 @@ def main() -> int:
         }
         (options.out / "results.json").write_text(json.dumps(data, indent=1) + "\n")
         plot(records, options.out / "ratios.png")
-    return 0 if all(t.held for t in lines) else 1
+    return status
 
 
 sys.exit(main())

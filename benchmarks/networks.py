@@ -7,7 +7,7 @@ and --stock JAX without this package, called once, as it may take ten times as l
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,13 @@ def _means(rows: list[Timed], console: Console) -> None:
             )
 
 
+def report(records: list[Timed], about: Mapping[str, str]) -> None:
+    """Print the tables, and below them what the figures were measured on."""
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    show(records, console)
+    console.print(", ".join(f"{k} {v}" for k, v in about.items()), style="dim")
+
+
 def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.networks", description=__doc__)
@@ -139,7 +146,14 @@ def main() -> int:
         "--seconds", type=float, default=10.0, help="limit a network and mode, all sides (10)"
     )
     parser.add_argument("--name", help=f"write results/networks-NAME.json, in {RESULTS}")
+    parser.add_argument(
+        "--show", type=Path, metavar="FILE", help="time nothing: print what these results hold"
+    )
     options = parser.parse_args()
+    if options.show:
+        stored = json.loads(options.show.read_text())
+        report([Timed(**record) for record in stored["networks"]], stored["versions"])
+        return 0
     unknown = set(options.networks) - NETWORKS.keys()
     if unknown:
         parser.error(f"no network is called {', '.join(sorted(unknown))}: {', '.join(NETWORKS)}")
@@ -169,9 +183,7 @@ def main() -> int:
                     text = json.dumps(data, indent=1) + "\n"
                     (RESULTS / f"networks-{options.name}.json").write_text(text)
                 progress.advance(task)
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    show(records, console)
-    console.print(", ".join(f"{k} {v}" for k, v in data["versions"].items()), style="dim")
+    report(records, data["versions"])
     return 0
 
 

@@ -2,5 +2,6 @@
 
 from ._compare import Comparison, assert_agree, compare
 from ._values import Entry
+from .network import models
 
-__all__ = ["Comparison", "Entry", "assert_agree", "compare"]
+__all__ = ["Comparison", "Entry", "assert_agree", "compare", "models"]

@@ -1,4 +1,4 @@
-"""The command line: `python -m compare` shows the lecture, `... semantics` the differences."""
+"""The command line: the lecture, `semantics` for the differences, `model` for two networks."""
 
 import argparse
 import sys
@@ -125,8 +125,22 @@ def semantics(argv: Sequence[str]) -> int:
     return AGREE if all(result.agree for result in results) else DISAGREE
 
 
+def model(argv: Sequence[str]) -> int:
+    """Compare two networks, layer by layer."""
+    from .network._command import parser, run
+
+    made = parser()
+    options = made.parse_args(argv)
+    require_torch()
+    return AGREE if run(made, options) else DISAGREE
+
+
 # A command has its own arguments; without a name it is the lecture.
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"lecture": lecture, "semantics": semantics}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "lecture": lecture,
+    "semantics": semantics,
+    "model": model,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

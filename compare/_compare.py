@@ -11,6 +11,7 @@ import numpy as np
 from convgrad._arrays import is_inexact
 
 from ._format import difference_text, short
+from ._precision import ALIGN, reduced
 from ._torch import require_torch
 from ._values import Entry, compare_values, is_array, to_host
 
@@ -23,6 +24,7 @@ class Comparison:
 
     Args:
       entries: the single findings, in order.
+      reduced: what JAX's float32 products were reduced to, in words; '' on a CPU.
 
     Example:
       >>> from compare import Comparison, Entry
@@ -35,6 +37,7 @@ class Comparison:
     """
 
     entries: tuple[Entry, ...]
+    reduced: str = ""
 
     @property
     def agree(self) -> bool:
@@ -60,6 +63,8 @@ class Comparison:
         for entry in self.entries:
             text = f"  {entry.name}: JAX {short(entry.jax)}, PyTorch {short(entry.torch)}"
             lines.append(text if entry.agree else f"{text}: {entry.reason}")
+        if self.reduced:
+            lines.append(f"  JAX's float32 products were in {self.reduced}; align with {ALIGN}")
         return "\n".join(lines)
 
 
@@ -103,8 +108,8 @@ def compare(
     Raises:
       ImportError: where torch is not installed.
 
-    On an accelerator, JAX may multiply float32 in fewer bits; run this inside of
-    ``jax.default_matmul_precision("highest")`` to see what remains.
+    On an accelerator, JAX may multiply float32 in fewer bits; the comparison says so. Run this
+    inside of ``jax.default_matmul_precision("highest")`` to see what remains.
 
     Example:
       >>> import numpy as np, jax.numpy as jnp, torch
@@ -142,7 +147,7 @@ def compare(
     ours = _attempt(lambda: compiled(on_jax))
     theirs = _attempt(lambda: call(torch_fn, on_torch))
     if isinstance(ours, _Raised) or isinstance(theirs, _Raised):
-        return Comparison((_errors("error", ours, theirs),))
+        return Comparison((_errors("error", ours, theirs),), reduced())
 
     left, right = _named(ours), _named(theirs)
     entries = compare_named(left, right, rtol, atol)
@@ -150,7 +155,7 @@ def compare(
     # Outputs of different shapes or dtypes have no vectors in common to take gradients with.
     alike = all(entry.difference is not None for entry in entries if entry.name in floating)
     if not (grads and inexact and floating and alike):
-        return Comparison(tuple(entries))
+        return Comparison(tuple(entries), reduced())
 
     rng = np.random.default_rng(seed)
     vectors = {name: _vector(rng, to_host(left[name])) for name in floating}
@@ -183,12 +188,12 @@ def compare(
     ours = _attempt(lambda: derive(on_jax, {k: jnp.asarray(v) for k, v in vectors.items()}))
     theirs = _attempt(pull_torch)
     if isinstance(ours, _Raised) or isinstance(theirs, _Raised):
-        return Comparison((*entries, _errors("gradient error", ours, theirs)))
+        return Comparison((*entries, _errors("gradient error", ours, theirs)), reduced())
     gradients = [
         compare_values(f"gradient{names[i]}", jnp.conj(ours[i]), theirs[i], rtol=rtol, atol=atol)
         for i in inexact
     ]
-    return Comparison((*entries, *gradients))
+    return Comparison((*entries, *gradients), reduced())
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from ._compare import Comparison, compare_named
+from ._precision import OF_ROWS
 from ._values import Entry
 
 Inputs = Callable[[], tuple[np.ndarray, ...]]
@@ -64,7 +65,7 @@ def run_row(row: Row) -> RowResult:
     start = time.perf_counter()
     inputs = row.inputs()
     # On an accelerator JAX may round float32 factors to fewer bits; the lecture's CPU does not.
-    with jax.default_matmul_precision("highest"):
+    with jax.default_matmul_precision(OF_ROWS):
         ours, crash_jax = _run(row.jax, inputs)
     theirs, crash_torch = _run(row.torch, inputs)
     if crash_jax or crash_torch:

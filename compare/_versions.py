@@ -5,6 +5,8 @@ from importlib import metadata
 
 from convgrad import __version__
 
+from ._precision import OF_ROWS, told
+
 
 def _version(name: str) -> str:
     try:
@@ -14,7 +16,7 @@ def _version(name: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Name the versions of this package, of the libraries and of Python, and the devices."""
+    """Name the versions of this package, of the libraries and of Python, the devices, the bits."""
     import jax  # here, so that asking for help does not start it
 
     libraries = ("jax", "jaxlib", "flax", "torch", "numpy")
@@ -24,6 +26,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": f"JAX on {device.platform} ({device.device_kind}), PyTorch on cpu",
+        "precision": told(OF_ROWS),
     }
 
 
@@ -33,4 +36,4 @@ def versions_line(found: dict[str, str]) -> str:
     return ", ".join([*libraries, *(found[place] for place in PLACES)])
 
 
-PLACES = ("platform", "device")
+PLACES = ("platform", "device", "precision")

@@ -1,6 +1,7 @@
 """Average pooling as torch.nn.functional has it: doors over `_windows` and `_pooling`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from convgrad._paths import keep_path
 
 from ._arguments import IntOrTuple, boolean, integer
 from ._arrays import AVG_POOL, COMPLEX, FLOATING, array, check_dtype
+from ._docs import FUNCTIONAL, REFUSED, documented
 from ._pooling import avg_pool
 from ._sizes import empty
 from ._windows import (
@@ -24,15 +26,17 @@ from ._windows import (
 Sizes = int | Sequence[int | None]
 
 
-def _avg_pool(
+def averaged(
     dims: int,
     input: ArrayLike,
     arguments: tuple[Any, Any, Any],
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None = None,
+    where: str | None = None,
 ) -> jax.Array:
-    where = f"avg_pool{dims}d"
+    """Check the arguments of an average pool, or of what is made of one (`where`); compute it."""
+    where = where or f"avg_pool{dims}d"
     x = array("input", input, where)
     ceil = boolean("ceil_mode", ceil_mode, where)
     count_pad = boolean("count_include_pad", count_include_pad, where)
@@ -64,6 +68,42 @@ def _adaptive_avg_pool(dims: int, input: ArrayLike, output_size: Any) -> jax.Arr
     return avg_pool(x, adaptive_windows(x.shape, counts, where), False, None)
 
 
+_DOCS = r"""
+.. math:: y_{n,c,i} = \frac{1}{m_i} \sum_{u} x_{n,c,\,s \odot i + u - p}
+
+where m_i is the number of the window's elements, padding counted or not.
+
+Args:
+  input: (N, C, $space) or (C, $space). $dtypes (divided towards zero).
+  kernel_size: size of the window, in $units: $an_int$most.
+  stride: step of the window, in $units; None is kernel_size.
+  padding: zeros on both sides, in $units, at most half of kernel_size.
+  ceil_mode: whether a last window may hang over the end (it starts inside).
+  count_include_pad: whether the zeros of `padding` count as elements.$divisor
+"""
+_ADAPTIVE_DOCS = """
+Window i of m over n elements reaches from floor(i n / m) up to, but without, ceil((i+1) n / m).
+
+Args:
+  input: (N, C, $space) or (C, $space), of a floating dtype; for a single window, complex too.
+  output_size: number of windows: an int$none.
+"""
+_RETURNS = """
+Returns:
+  (N, C, $out) or (C, $out), of the input's dtype.
+"""
+_docs = partial(
+    documented,
+    _DOCS + _RETURNS + REFUSED,
+    FUNCTIONAL,
+    dtypes="A floating dtype or int64",
+    most="",
+    divisor="\n  divisor_override: what to divide every sum by, instead of the number of elements.",
+)
+_adaptive_docs = partial(documented, _ADAPTIVE_DOCS + _RETURNS + REFUSED, FUNCTIONAL)
+
+
+@_docs(1, divisor="")
 def avg_pool1d(
     input: ArrayLike,
     kernel_size: IntOrTuple,
@@ -72,26 +112,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> jax.Array:
-    r"""Return the mean of each window of a signal: torch.nn.functional.avg_pool1d.
-
-    .. math:: y_{n,c,i} = \frac{1}{m_i} \sum_{u} x_{n,c,\,s \odot i + u - p}
-
-    where m_i is the number of the window's elements, padding counted or not.
-
-    Args:
-      input: (N, C, L) or (C, L). A floating dtype or int64 (divided towards zero).
-      kernel_size: size of the window, in samples: an int.
-      stride: step of the window, in samples; None is kernel_size.
-      padding: zeros on both sides, in samples, at most half of kernel_size.
-      ceil_mode: whether a last window may hang over the end (it starts inside).
-      count_include_pad: whether the zeros of `padding` count as elements.
-
-    Returns:
-      (N, C, M) or (C, M), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the mean of each window of a signal: torch.nn.functional.avg_pool1d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -99,13 +120,12 @@ def avg_pool1d(
       >>> x = jnp.array([[1.0, 3.0, 2.0, 5.0]])
       >>> avg_pool1d(x, 2)
       Array([[2. , 3.5]], dtype=float32)
-
-    Reference: torch.nn.functional.avg_pool1d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(1, input, arguments, ceil_mode, count_include_pad)
+    return averaged(1, input, arguments, ceil_mode, count_include_pad)
 
 
+@_docs(2)
 def avg_pool2d(
     input: ArrayLike,
     kernel_size: IntOrTuple,
@@ -115,27 +135,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> jax.Array:
-    r"""Return the mean of each window of an image: torch.nn.functional.avg_pool2d.
-
-    .. math:: y_{n,c,i} = \frac{1}{m_i} \sum_{u} x_{n,c,\,s \odot i + u - p}
-
-    where m_i is the number of the window's elements, padding counted or not.
-
-    Args:
-      input: (N, C, H, W) or (C, H, W). A floating dtype or int64 (divided towards zero).
-      kernel_size: size of the window, in pixels: an int or a pair.
-      stride: step of the window, in pixels; None is kernel_size.
-      padding: zeros on both sides, in pixels, at most half of kernel_size.
-      ceil_mode: whether a last window may hang over the end (it starts inside).
-      count_include_pad: whether the zeros of `padding` count as elements.
-      divisor_override: what to divide every sum by, instead of the number of elements.
-
-    Returns:
-      (N, C, H', W') or (C, H', W'), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the mean of each window of an image: torch.nn.functional.avg_pool2d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -143,13 +143,12 @@ def avg_pool2d(
       >>> x = jnp.array([[[1.0, 3.0], [2.0, 5.0]]])
       >>> avg_pool2d(x, 2)
       Array([[[2.75]]], dtype=float32)
-
-    Reference: torch.nn.functional.avg_pool2d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(2, input, arguments, ceil_mode, count_include_pad, divisor_override)
+    return averaged(2, input, arguments, ceil_mode, count_include_pad, divisor_override)
 
 
+@_docs(3, dtypes="float32, float64 or int64", most="; at most the input's")
 def avg_pool3d(
     input: ArrayLike,
     kernel_size: IntOrTuple,
@@ -159,27 +158,7 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> jax.Array:
-    r"""Return the mean of each window of a volume: torch.nn.functional.avg_pool3d.
-
-    .. math:: y_{n,c,i} = \frac{1}{m_i} \sum_{u} x_{n,c,\,s \odot i + u - p}
-
-    where m_i is the number of the window's elements, padding counted or not.
-
-    Args:
-      input: (N, C, D, H, W) or (C, D, H, W). float32, float64 or int64 (divided towards zero).
-      kernel_size: size of the window, in voxels: an int or one a dimension; at most the input's.
-      stride: step of the window, in voxels; None is kernel_size.
-      padding: zeros on both sides, in voxels, at most half of kernel_size.
-      ceil_mode: whether a last window may hang over the end (it starts inside).
-      count_include_pad: whether the zeros of `padding` count as elements.
-      divisor_override: what to divide every sum by, instead of the number of elements.
-
-    Returns:
-      (N, C, D', H', W') or (C, D', H', W'), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the mean of each window of a volume: torch.nn.functional.avg_pool3d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -187,97 +166,51 @@ def avg_pool3d(
       >>> x = jnp.array([[[[1.0, 3.0], [2.0, 5.0]]]])
       >>> avg_pool3d(x, (1, 2, 2))
       Array([[[[2.75]]]], dtype=float32)
-
-    Reference: torch.nn.functional.avg_pool3d.
     """
     arguments = (kernel_size, stride, padding)
-    return _avg_pool(3, input, arguments, ceil_mode, count_include_pad, divisor_override)
+    return averaged(3, input, arguments, ceil_mode, count_include_pad, divisor_override)
 
 
+@_adaptive_docs(1)
 def adaptive_avg_pool1d(input: ArrayLike, output_size: IntOrTuple) -> jax.Array:
-    r"""Return means over windows that cover a signal: torch.nn.functional.adaptive_avg_pool1d.
-
-    Window i of m over n elements reaches from floor(i n / m) up to, but without, ceil((i+1) n / m).
-
-    Args:
-      input: (N, C, L) or (C, L), of a floating dtype; where output_size is 1, complex too.
-      output_size: number of windows: an int.
-
-    Returns:
-      (N, C, M) or (C, M), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return means over windows that cover a signal: torch.nn.functional.adaptive_avg_pool1d.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import adaptive_avg_pool1d
       >>> adaptive_avg_pool1d(jnp.arange(5.0)[None], 3)
       Array([[0.5, 2. , 3.5]], dtype=float32)
-
-    Reference: torch.nn.functional.adaptive_avg_pool1d.
     """
     return _adaptive_avg_pool(1, input, output_size)
 
 
+@_adaptive_docs(2)
 def adaptive_avg_pool2d(input: ArrayLike, output_size: Sizes) -> jax.Array:
-    r"""Return means over windows that cover an image: torch.nn.functional.adaptive_avg_pool2d.
-
-    Window i of m over n elements reaches from floor(i n / m) up to, but without, ceil((i+1) n / m).
-
-    Args:
-      input: (N, C, H, W) or (C, H, W), of a floating dtype; for a single window, complex too.
-      output_size: number of windows: an int, or (H', W') where None keeps the input's size.
-
-    Returns:
-      (N, C, H', W') or (C, H', W'), of the input's dtype.
+    """Return means over windows that cover an image: torch.nn.functional.adaptive_avg_pool2d.
 
     PyTorch takes inputs of any rank where `output_size` asks for a single window; here they must
-    have one of the two shapes above.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    have one of the two shapes below.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import adaptive_avg_pool2d
       >>> adaptive_avg_pool2d(jnp.arange(4.0).reshape(1, 2, 2), 1)
       Array([[[1.5]]], dtype=float32)
-
-    Reference: torch.nn.functional.adaptive_avg_pool2d.
     """
     return _adaptive_avg_pool(2, input, output_size)
 
 
+@_adaptive_docs(3)
 def adaptive_avg_pool3d(input: ArrayLike, output_size: Sizes) -> jax.Array:
-    r"""Return means over windows that cover a volume: torch.nn.functional.adaptive_avg_pool3d.
-
-    Window i of m over n elements reaches from floor(i n / m) up to, but without, ceil((i+1) n / m).
-
-    Args:
-      input: (N, C, D, H, W) or (C, D, H, W), of a floating dtype; for a single window, complex
-        too.
-      output_size: number of windows: an int, or (D', H', W')
-        where None keeps the input's size.
-
-    Returns:
-      (N, C, D', H', W') or (C, D', H', W'), of the input's dtype.
+    """Return means over windows that cover a volume: torch.nn.functional.adaptive_avg_pool3d.
 
     PyTorch takes inputs of any rank where `output_size` asks for a single window; here they must
-    have one of the two shapes above.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    have one of the two shapes below.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import adaptive_avg_pool3d
       >>> adaptive_avg_pool3d(jnp.arange(8.0).reshape(1, 2, 2, 2), 1)
       Array([[[[3.5]]]], dtype=float32)
-
-    Reference: torch.nn.functional.adaptive_avg_pool3d.
     """
     return _adaptive_avg_pool(3, input, output_size)

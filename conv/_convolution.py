@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from ._arguments import IntOrTuple
 from ._arrays import array, check_conv_dtypes
+from ._docs import FUNCTIONAL, REFUSED_WITH_WEIGHT, documented
 from ._lax import convolve
 from ._sizes import ConvArguments, check_bias, conv_arguments, conv_output, empty
 
@@ -69,6 +70,33 @@ def _conv(
     return _convolution(x, w, b, args, precision, preferred_element_type)
 
 
+_DOCS = """
+Args:
+  input: the $things, (N, C, $space), or one, (C, $space). A float or complex dtype, int8, uint8,
+    int16, int32 or int64; dilated, of the integers int64 only.
+  weight: the kernels, (O, C / groups, $kernel), of the input's dtype.
+  bias: one number an output channel, (O,), of the input's dtype; or None.
+  stride: the kernel's step, in $units$each.
+  padding: zeros on both sides, in $units$each; 'valid' is 0, 'same' keeps the size (stride 1 only;
+    where d(k-1) is odd, the high side gets one more).
+  dilation: distance between the kernel's elements, in $units$each.
+  groups: number of groups; output channel o sees the input channels of its group only.
+  precision: as in `jax.lax.conv_general_dilated`$exact.
+  preferred_element_type: dtype to accumulate in and to return; None is the input's.
+
+Returns:
+  (N, O, $out) or (O, $out)$size. With no input channels there are no output channels, as in
+  PyTorch.
+"""
+_SIZE = ": see `conv_output_shape`"
+_docs = partial(documented, _DOCS + REFUSED_WITH_WEIGHT, FUNCTIONAL, exact="", size=_SIZE)
+
+
+@_docs(
+    1,
+    exact="; HIGHEST also keeps to sums of products for the longest kernels",
+    size=", with M = floor((L + 2 padding - dilation (k-1) - 1) / stride) + 1",
+)
 def conv1d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -93,28 +121,6 @@ def conv1d(
     of dense ones from 1024), on NVIDIA GPUs from 128 depthwise and 1024 dense. They are computed
     by Fourier's spectra, unless precision is HIGHEST.
 
-    Args:
-      input: the signals, (N, C, L), or one, (C, L). A float or complex
-        dtype, int8, uint8, int16, int32 or int64; dilated, of the integers int64 only.
-      weight: the kernels, (O, C / groups, k), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None.
-      stride: the kernel's step, in samples.
-      padding: zeros on both sides, in samples; 'valid' is 0, 'same' keeps L (stride 1 only; where
-        d(k-1) is odd, the right side gets one more).
-      dilation: distance between the kernel's elements, in samples.
-      groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`; HIGHEST also keeps to sums of products for
-        the longest kernels.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, M) or (O, M), with M = floor((L + 2 padding - dilation (k-1) - 1) / stride) + 1. With
-      no input channels there are no output channels, as in PyTorch.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv1d
@@ -123,13 +129,12 @@ def conv1d(
       Array([[[6., 9.]]], dtype=float32)
       >>> conv1d(x, jnp.ones((1, 1, 3)), stride=2, padding=1)
       Array([[[3., 9.]]], dtype=float32)
-
-    Reference: torch.nn.functional.conv1d.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv(1, input, weight, bias, arguments, precision, preferred_element_type)
 
 
+@_docs(2)
 def conv2d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -149,40 +154,18 @@ def conv2d(
 
     The kernel is not flipped (a cross-correlation), and x is 0 outside of the image.
 
-    Args:
-      input: the images, (N, C, H, W), or one, (C, H, W). A float or complex
-        dtype, int8, uint8, int16, int32 or int64; dilated, of the integers int64 only.
-      weight: the kernels, (O, C / groups, kH, kW), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None.
-      stride: the kernel's step, in pixels: an int, or (vertical, horizontal).
-      padding: zeros on both sides, in pixels: an int or (vertical, horizontal); 'valid' is 0,
-        'same' keeps H and W (stride 1 only; where d(k-1) is odd, the high side gets one more).
-      dilation: distance between the kernel's elements, in pixels: an int or a pair.
-      groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, H', W') or (O, H', W'): see `conv_output_shape`. With no input channels there are no
-      output channels, as in PyTorch.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv2d
       >>> x = jnp.ones((1, 20, 64, 128))
       >>> conv2d(x, jnp.ones((16, 20, 3, 5)), padding=(1, 2)).shape
       (1, 16, 64, 128)
-
-    Reference: torch.nn.functional.conv2d.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv(2, input, weight, bias, arguments, precision, preferred_element_type)
 
 
+@_docs(3)
 def conv3d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -201,34 +184,11 @@ def conv3d(
 
     with i and u running over three dimensions. The kernel is not flipped, and x is 0 outside.
 
-    Args:
-      input: the volumes, (N, C, D, H, W), or one, (C, D, H, W). A float or complex
-        dtype, int8, uint8, int16, int32 or int64; dilated, of the integers int64 only.
-      weight: the kernels, (O, C / groups, kD, kH, kW), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None.
-      stride: the kernel's step, in voxels: an int, or one a dimension.
-      padding: zeros on both sides, in voxels: an int or one a dimension; 'valid' is 0, 'same'
-        keeps the size (stride 1 only; where d(k-1) is odd, the high side gets one more).
-      dilation: distance between the kernel's elements, in voxels.
-      groups: number of groups; output channel o sees the input channels of its group only.
-      precision: as in `jax.lax.conv_general_dilated`.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, D', H', W') or (O, D', H', W'): see `conv_output_shape`. With no input channels there
-      are no output channels, as in PyTorch.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv3d
       >>> conv3d(jnp.ones((2, 5, 6, 7)), jnp.ones((3, 2, 2, 3, 3)), padding='same').shape
       (3, 5, 6, 7)
-
-    Reference: torch.nn.functional.conv3d.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv(3, input, weight, bias, arguments, precision, preferred_element_type)

@@ -1,6 +1,7 @@
 """The gradients of a convolution as functions of their own: torch.nn.grad."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ from jax.typing import ArrayLike
 from ._adjoint import input_gradient, weight_gradient
 from ._arguments import IntOrTuple, integers
 from ._arrays import FLOATING, array, check_dtype, check_same_dtype
+from ._docs import documented
 from ._sizes import ConvArguments, conv_arguments, conv_output, is_symbolic
 
 
@@ -78,6 +80,42 @@ def _conv_weight(
     return weight_gradient(x, g, shape, args)
 
 
+_INPUT_DOCS = r"""
+.. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
+
+Args:
+  input_size: shape of the input, (N, C, $space).
+  weight: kernels, (O, C / groups, $kernel).
+  grad_output: gradient of the output, in the shape of ``conv${dims}d(input, weight, ...)``, of a
+    floating dtype, the weight's; with a dilation int64 too.
+  stride, padding, dilation, groups: as in `conv${dims}d`; padding in numbers only.
+
+Returns:
+  The gradient, of shape `input_size` and the dtype of grad_output.
+"""
+_WEIGHT_DOCS = r"""
+.. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
+
+Args:
+  input: the convolution's input, (N, C, $space), of the dtype of grad_output.
+  weight_size: shape of the weight, (O, C / groups, $kernel).
+  grad_output: gradient of the output, in the shape of ``conv${dims}d(input, weight, ...)``, of a
+    floating dtype; with a dilation int64 too.
+  stride, padding, dilation, groups: as in `conv${dims}d`; padding in numbers only.
+
+Returns:
+  The gradient, of shape `weight_size` and the dtype of grad_output.
+"""
+_RAISES = """
+Raises:
+  ValueError: shapes that do not belong together, and what `conv${dims}d` refuses.
+  TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+"""
+_input_docs = partial(documented, _INPUT_DOCS + _RAISES, "torch.nn.grad")
+_weight_docs = partial(documented, _WEIGHT_DOCS + _RAISES, "torch.nn.grad")
+
+
+@_input_docs(1)
 def conv1d_input(
     input_size: Sequence[int],
     weight: ArrayLike,
@@ -87,36 +125,19 @@ def conv1d_input(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv1d with respect to its input: torch.nn.grad.conv1d_input.
-
-    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
-
-    Args:
-      input_size: shape of the input, (N, C, L).
-      weight: kernels, (O, C / groups, k).
-      grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
-        floating dtype, the weight's; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `input_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv1d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv1d with respect to its input: torch.nn.grad.conv1d_input.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv1d_input
       >>> conv1d_input((1, 1, 4), jnp.ones((1, 1, 3)), jnp.ones((1, 1, 2)))
       Array([[[1., 2., 2., 1.]]], dtype=float32)
-
-    Reference: torch.nn.grad.conv1d_input.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_input(1, input_size, weight, grad_output, arguments)
 
 
+@_weight_docs(1)
 def conv1d_weight(
     input: ArrayLike,
     weight_size: Sequence[int],
@@ -126,36 +147,19 @@ def conv1d_weight(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv1d with respect to its weight: torch.nn.grad.conv1d_weight.
-
-    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
-
-    Args:
-      input: the convolution's input, (N, C, L), of the dtype of grad_output.
-      weight_size: shape of the weight, (O, C / groups, k).
-      grad_output: gradient of the output, in the shape of ``conv1d(input, weight, ...)``, of a
-        floating dtype; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv1d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `weight_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv1d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv1d with respect to its weight: torch.nn.grad.conv1d_weight.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv1d_weight
       >>> conv1d_weight(jnp.ones((1, 1, 4)), (1, 1, 3), jnp.ones((1, 1, 2)))
       Array([[[2., 2., 2.]]], dtype=float32)
-
-    Reference: torch.nn.grad.conv1d_weight.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_weight(1, input, weight_size, grad_output, arguments)
 
 
+@_input_docs(2)
 def conv2d_input(
     input_size: Sequence[int],
     weight: ArrayLike,
@@ -165,36 +169,19 @@ def conv2d_input(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv2d with respect to its input: torch.nn.grad.conv2d_input.
-
-    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
-
-    Args:
-      input_size: shape of the input, (N, C, H, W).
-      weight: kernels, (O, C / groups, kH, kW).
-      grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
-        floating dtype, the weight's; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `input_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv2d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv2d with respect to its input: torch.nn.grad.conv2d_input.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv2d_input
       >>> conv2d_input((1, 2, 5, 5), jnp.ones((3, 2, 3, 3)), jnp.ones((1, 3, 3, 3))).shape
       (1, 2, 5, 5)
-
-    Reference: torch.nn.grad.conv2d_input.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_input(2, input_size, weight, grad_output, arguments)
 
 
+@_weight_docs(2)
 def conv2d_weight(
     input: ArrayLike,
     weight_size: Sequence[int],
@@ -204,36 +191,19 @@ def conv2d_weight(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv2d with respect to its weight: torch.nn.grad.conv2d_weight.
-
-    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
-
-    Args:
-      input: the convolution's input, (N, C, H, W), of the dtype of grad_output.
-      weight_size: shape of the weight, (O, C / groups, kH, kW).
-      grad_output: gradient of the output, in the shape of ``conv2d(input, weight, ...)``, of a
-        floating dtype; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv2d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `weight_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv2d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv2d with respect to its weight: torch.nn.grad.conv2d_weight.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv2d_weight
       >>> conv2d_weight(jnp.ones((1, 2, 5, 5)), (3, 2, 3, 3), jnp.ones((1, 3, 3, 3))).shape
       (3, 2, 3, 3)
-
-    Reference: torch.nn.grad.conv2d_weight.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_weight(2, input, weight_size, grad_output, arguments)
 
 
+@_input_docs(3)
 def conv3d_input(
     input_size: Sequence[int],
     weight: ArrayLike,
@@ -243,36 +213,19 @@ def conv3d_input(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv3d with respect to its input: torch.nn.grad.conv3d_input.
-
-    .. math:: \bar x_{n,c,\,s \odot i + d \odot u - p} \mathrel{+}= w_{o,c,u}\, \bar y_{n,o,i}
-
-    Args:
-      input_size: shape of the input, (N, C, D, H, W).
-      weight: kernels, (O, C / groups, kD, kH, kW).
-      grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
-        floating dtype, the weight's; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `input_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv3d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv3d with respect to its input: torch.nn.grad.conv3d_input.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv3d_input
       >>> conv3d_input((1, 2, 5, 5, 5), jnp.ones((3, 2, 3, 3, 3)), jnp.ones((1, 3, 3, 3, 3))).shape
       (1, 2, 5, 5, 5)
-
-    Reference: torch.nn.grad.conv3d_input.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_input(3, input_size, weight, grad_output, arguments)
 
 
+@_weight_docs(3)
 def conv3d_weight(
     input: ArrayLike,
     weight_size: Sequence[int],
@@ -282,31 +235,13 @@ def conv3d_weight(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> jax.Array:
-    r"""Return the gradient of conv3d with respect to its weight: torch.nn.grad.conv3d_weight.
-
-    .. math:: \bar w_{o,c,u} = \sum_{n,i} x_{n,c,\,s \odot i + d \odot u - p}\, \bar y_{n,o,i}
-
-    Args:
-      input: the convolution's input, (N, C, D, H, W), of the dtype of grad_output.
-      weight_size: shape of the weight, (O, C / groups, kD, kH, kW).
-      grad_output: gradient of the output, in the shape of ``conv3d(input, weight, ...)``, of a
-        floating dtype; with a dilation int64 too.
-      stride, padding, dilation, groups: as in `conv3d`; padding in numbers only.
-
-    Returns:
-      The gradient, of shape `weight_size` and the dtype of grad_output.
-
-    Raises:
-      ValueError: shapes that do not belong together, and what `conv3d` refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
+    """Return the gradient of conv3d with respect to its weight: torch.nn.grad.conv3d_weight.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv3d_weight
       >>> conv3d_weight(jnp.ones((1, 2, 5, 5, 5)), (3, 2, 3, 3, 3), jnp.ones((1, 3, 3, 3, 3))).shape
       (3, 2, 3, 3, 3)
-
-    Reference: torch.nn.grad.conv3d_weight.
     """
     arguments = (stride, padding, dilation, groups)
     return _conv_weight(3, input, weight_size, grad_output, arguments)

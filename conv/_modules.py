@@ -1,7 +1,7 @@
 """flax.nnx modules with the layout, names and initial distribution of torch.nn's."""
 
-import inspect
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +12,8 @@ from jax.typing import ArrayLike
 from ._arguments import IntOrTuple, bounded_integers, integer, padding_pairs
 from ._arrays import COMPLEX, FLOATING
 from ._convolution import conv1d, conv2d, conv3d
+from ._docs import documented
+from ._layer import Layer
 from ._pad import pad
 
 
@@ -25,23 +27,12 @@ def uniform(key: jax.Array, shape: tuple[int, ...], bound: float, dtype: Any) ->
     return drawn[0] if parts == 1 else jax.lax.complex(drawn[0], drawn[1])
 
 
-class InitSignature:
-    """The class's signature is that of its __init__; flax's metaclass hides it from `help`."""
-
-    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
-        if instance is not None:
-            raise AttributeError("__signature__")
-        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
-class ConvModule(nnx.Module):
+class ConvModule(Layer):
     """What the convolution modules have in common, over the number of dimensions.
 
     A subclass takes the arguments in PyTorch's order, and calls `_set` and `_initialise`.
     """
 
-    __signature__ = InitSignature()
     dims: int
 
     def _set(
@@ -135,33 +126,40 @@ class _Conv(ConvModule):
         )
 
 
+_DOCS = r"""
+.. math:: y_{n,o} = b_o + \sum_c w_{o,c} \star x_{n,c}
+
+with the cross-correlation of `conv${dims}d`. It maps (N, C, $space) to (N, O, $out), batched or
+not.
+
+Args:
+  in_channels: C, number of channels of the input.
+  out_channels: O, number of channels that the convolution produces.
+  kernel_size: size of the kernel, in $units$lengths.
+  stride: step of the kernel, in $units$each. Default: 1.
+  padding: $units added to both sides$each; 'valid' is 0, 'same' keeps the size. Default: 0.
+  dilation: distance between the kernel's elements, in $units$each. Default: 1.
+  groups: number of groups that channels are split into. Default: 1.
+  bias: whether to learn a number to add to each output channel. Default: True.
+  padding_mode: what is added: 'zeros', 'reflect', 'replicate' or 'circular'. Default: 'zeros'.
+  dtype: dtype of the parameters. Default: float32.
+  rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
+
+Attributes:
+  weight: nnx.Param, (O, C / groups, $kernel), drawn from U(-u, u) with
+    u = 1 / sqrt(C / groups * $fan).
+  bias: nnx.Param, (O,), of the same distribution; or None.
+
+Raises:
+  ValueError, TypeError: as torch.nn.Conv${dims}d, and already here for what PyTorch refuses only
+    when the layer is called (a stride of 0, say).
+"""
+_docs = partial(documented, _DOCS, "torch.nn")
+
+
+@_docs(1)
 class Conv1d(_Conv):
-    r"""Convolution layer over signals: torch.nn.Conv1d as a flax.nnx module.
-
-    .. math:: y_{n,o} = b_o + \sum_c w_{o,c} \star x_{n,c}
-
-    with the cross-correlation of `conv1d`. It maps (N, C, L) to (N, O, M), or (C, L) to (O, M).
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the convolution produces.
-      kernel_size: length of the kernel, in samples.
-      stride: step of the kernel, in samples. Default: 1.
-      padding: samples added to both sides; 'valid' is 0, 'same' keeps the length. Default: 0.
-      dilation: distance between the kernel's elements, in samples. Default: 1.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      padding_mode: what is added: 'zeros', 'reflect', 'replicate' or 'circular'. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (O, C / groups, k), drawn from U(-u, u) with u = 1 / sqrt(C / groups * k).
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.Conv1d, and already here for what PyTorch refuses only
-        when the layer is called (a stride of 0, say).
+    """Convolution layer over signals: torch.nn.Conv1d as a flax.nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -170,43 +168,14 @@ class Conv1d(_Conv):
       >>> layer = Conv1d(2, 16, 3, rngs=nnx.Rngs(0))
       >>> layer.weight.shape, layer.bias.shape, layer(jnp.ones((1, 2, 64))).shape
       ((16, 2, 3), (16,), (1, 16, 62))
-
-    Reference: torch.nn.Conv1d.
     """
 
     dims = 1
 
 
+@_docs(2)
 class Conv2d(_Conv):
-    r"""Convolution layer over images: torch.nn.Conv2d as a flax.nnx module.
-
-    .. math:: y_{n,o} = b_o + \sum_c w_{o,c} \star x_{n,c}
-
-    with the cross-correlation of `conv2d`. It maps (N, C, H, W) to (N, O, H', W'), or (C, H, W) to
-    (O, H', W').
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the convolution produces.
-      kernel_size: size of the kernel, in pixels: an int, or (height, width).
-      stride: step of the kernel, in pixels: an int or a pair. Default: 1.
-      padding: pixels added to both sides: an int or (vertical, horizontal); 'valid' is 0, 'same'
-        keeps the size. Default: 0.
-      dilation: distance between the kernel's elements, in pixels: an int or a pair. Default: 1.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      padding_mode: what is added: 'zeros', 'reflect', 'replicate' or 'circular'. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (O, C / groups, kH, kW), drawn from U(-u, u) with
-        u = 1 / sqrt(C / groups * kH * kW).
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.Conv2d, and already here for what PyTorch refuses only
-        when the layer is called.
+    """Convolution layer over images: torch.nn.Conv2d as a flax.nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -215,43 +184,14 @@ class Conv2d(_Conv):
       >>> layer = Conv2d(20, 16, (3, 5), 1, (1, 2), rngs=nnx.Rngs(0))
       >>> layer.weight.shape, layer(jnp.ones((1, 20, 64, 128))).shape
       ((16, 20, 3, 5), (1, 16, 64, 128))
-
-    Reference: torch.nn.Conv2d.
     """
 
     dims = 2
 
 
+@_docs(3)
 class Conv3d(_Conv):
-    r"""Convolution layer over volumes and films: torch.nn.Conv3d as a flax.nnx module.
-
-    .. math:: y_{n,o} = b_o + \sum_c w_{o,c} \star x_{n,c}
-
-    with the cross-correlation of `conv3d`. It maps (N, C, D, H, W) to (N, O, D', H', W'), batched
-    or not.
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the convolution produces.
-      kernel_size: size of the kernel, in voxels: an int, or (depth, height, width).
-      stride: step of the kernel, in voxels: an int, or one a dimension. Default: 1.
-      padding: voxels added to both sides: an int, or one a dimension; 'valid' is 0, 'same' keeps
-        the size. Default: 0.
-      dilation: distance between the kernel's elements, in voxels. Default: 1.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      padding_mode: what is added: 'zeros', 'reflect', 'replicate' or 'circular'. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (O, C / groups, kD, kH, kW), drawn from U(-u, u) with
-        u = 1 / sqrt(C / groups * kD * kH * kW).
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.Conv3d, and already here for what PyTorch refuses only
-        when the layer is called.
+    """Convolution layer over volumes and films: torch.nn.Conv3d as a flax.nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -260,8 +200,6 @@ class Conv3d(_Conv):
       >>> layer = Conv3d(1, 4, 3, padding='same', rngs=nnx.Rngs(0))
       >>> layer(jnp.ones((1, 8, 9, 10))).shape
       (4, 8, 9, 10)
-
-    Reference: torch.nn.Conv3d.
     """
 
     dims = 3

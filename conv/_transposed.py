@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from ._arguments import IntOrTuple
 from ._arrays import array, check_conv_dtypes
 from ._convolution import add_bias
+from ._docs import FUNCTIONAL, REFUSED_WITH_WEIGHT, documented
 from ._lax import convolve
 from ._sizes import check_bias, empty
 from ._transposed_sizes import (
@@ -81,6 +82,28 @@ def _conv_transpose(
     return _conv_transposed(x, w, b, args, precision, preferred_element_type)
 
 
+_DOCS = """
+Args:
+  input: the $things, (N, C, $space), or one, (C, $space). A float or complex dtype, or int64.
+  weight: the kernels, (C, O / groups, $kernel), of the input's dtype.
+  bias: one number an output channel, (O,), of the input's dtype; or None. PyTorch casts a bias of
+    another real dtype in some cases; here it is refused in all, as for a plain convolution.
+  stride: distance between the places that neighbouring $units are written to$each.
+  padding: $units cropped off both sides of the full result$each.
+  output_padding: $units added to the high sides, below the larger of stride and dilation$each.
+  groups: number of groups; each maps C / groups channels to O / groups.
+  dilation: distance between the kernel's elements, in $units$each.
+  precision: as in `jax.lax.conv_general_dilated`.
+  preferred_element_type: dtype to accumulate in and to return; None is the input's.
+
+Returns:
+  (N, O, $out) or (O, $out)$size.
+"""
+_SIZE = ": see `conv_transpose_output_shape`"
+_docs = partial(documented, _DOCS + REFUSED_WITH_WEIGHT, FUNCTIONAL, size=_SIZE)
+
+
+@_docs(1, size=", M = (L-1) stride - 2 padding + dilation (k-1) + output_padding + 1")
 def conv_transpose1d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -102,26 +125,6 @@ def conv_transpose1d(
     It is the linear map whose matrix is the transpose of `conv1d`'s with the same weight, stride,
     padding, dilation and groups: <conv1d(y, w), x> = <y, conv_transpose1d(x, w)>.
 
-    Args:
-      input: the signals, (N, C, L), or one, (C, L). A float or complex dtype, or int64.
-      weight: the kernels, (C, O / groups, k), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None. PyTorch casts a bias
-        of another real dtype in some cases; here it is refused in all, as for a plain convolution.
-      stride: distance between the places that neighbouring samples are written to, in samples.
-      padding: samples cropped off both sides of the full result.
-      output_padding: samples added to the end, below the larger of stride and dilation.
-      groups: number of groups; each maps C / groups channels to O / groups.
-      dilation: distance between the kernel's elements, in samples.
-      precision: as in `jax.lax.conv_general_dilated`.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, M) or (O, M), M = (L-1) stride - 2 padding + dilation (k-1) + output_padding + 1.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv_transpose1d
@@ -130,13 +133,12 @@ def conv_transpose1d(
       Array([[1., 2., 5., 4., 6.]], dtype=float32)
       >>> conv_transpose1d(x, w, stride=2, padding=1, output_padding=1)
       Array([[2., 5., 4., 6.]], dtype=float32)
-
-    Reference: torch.nn.functional.conv_transpose1d.
     """
     arguments = (stride, padding, output_padding, groups, dilation)
     return _conv_transpose(1, input, weight, bias, arguments, precision, preferred_element_type)
 
 
+@_docs(2)
 def conv_transpose2d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -158,40 +160,17 @@ def conv_transpose2d(
     with i and u running over two dimensions. It is the linear map whose matrix is the transpose
     of `conv2d`'s with the same arguments.
 
-    Args:
-      input: the images, (N, C, H, W), or one, (C, H, W). A float or complex dtype, or int64.
-      weight: the kernels, (C, O / groups, kH, kW), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None. PyTorch casts a bias
-        of another real dtype in some cases; here it is refused in all, as for a plain convolution.
-      stride: distance between the places that neighbouring pixels are written to: an int, or
-        (vertical, horizontal).
-      padding: pixels cropped off both sides of the full result: an int or a pair.
-      output_padding: pixels added at the bottom and the right, below the larger of stride and
-        dilation: an int or a pair.
-      groups: number of groups; each maps C / groups channels to O / groups.
-      dilation: distance between the kernel's elements, in pixels: an int or a pair.
-      precision: as in `jax.lax.conv_general_dilated`.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, H', W') or (O, H', W'): see `conv_transpose_output_shape`.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv_transpose2d
       >>> conv_transpose2d(jnp.ones((1, 2, 3, 4)), jnp.ones((2, 5, 2, 2)), stride=2).shape
       (1, 5, 6, 8)
-
-    Reference: torch.nn.functional.conv_transpose2d.
     """
     arguments = (stride, padding, output_padding, groups, dilation)
     return _conv_transpose(2, input, weight, bias, arguments, precision, preferred_element_type)
 
 
+@_docs(3)
 def conv_transpose3d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -213,35 +192,11 @@ def conv_transpose3d(
     with i and u running over three dimensions. It is the linear map whose matrix is the transpose
     of `conv3d`'s with the same arguments.
 
-    Args:
-      input: the volumes, (N, C, D, H, W), or one, (C, D, H, W). A float or complex dtype, or
-        int64.
-      weight: the kernels, (C, O / groups, kD, kH, kW), of the input's dtype.
-      bias: one number an output channel, (O,), of the input's dtype; or None. PyTorch casts a bias
-        of another real dtype in some cases; here it is refused in all, as for a plain convolution.
-      stride: distance between the places that neighbouring voxels are written to: an int, or one
-        a dimension.
-      padding: voxels cropped off both sides of the full result: an int, or one a dimension.
-      output_padding: voxels added to the high sides, below the larger of stride and dilation.
-      groups: number of groups; each maps C / groups channels to O / groups.
-      dilation: distance between the kernel's elements, in voxels.
-      precision: as in `jax.lax.conv_general_dilated`.
-      preferred_element_type: dtype to accumulate in and to return; None is the input's.
-
-    Returns:
-      (N, O, D', H', W') or (O, D', H', W'): see `conv_transpose_output_shape`.
-
-    Raises:
-      ValueError: a shape, size or count that PyTorch refuses.
-      TypeError: a dtype that PyTorch refuses, dtypes that differ, or arguments of a wrong type.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import conv_transpose3d
       >>> conv_transpose3d(jnp.ones((2, 3, 4, 5)), jnp.ones((2, 1, 3, 3, 3)), padding=1).shape
       (1, 3, 4, 5)
-
-    Reference: torch.nn.functional.conv_transpose3d.
     """
     arguments = (stride, padding, output_padding, groups, dilation)
     return _conv_transpose(3, input, weight, bias, arguments, precision, preferred_element_type)

@@ -1,6 +1,7 @@
 """The transposed convolutions as flax.nnx modules, in PyTorch's layout and initial distribution."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ from jax.typing import ArrayLike
 
 from ._arguments import IntOrTuple, bounded_integers, integers
 from ._arrays import array
+from ._docs import documented
 from ._modules import ConvModule
 from ._transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
@@ -80,37 +82,42 @@ class _ConvTranspose(ConvModule):
         return extra
 
 
+_DOCS = r"""
+.. math:: y_{n} = b + w^\top x_{n}
+
+with the transposed convolution of `conv_transpose${dims}d`. It maps (N, C, $space) to
+(N, O, $out), batched or not. Called with ``output_size=...`` it chooses its output_padding so that
+this size comes out, where the stride allows it.
+
+Args:
+  in_channels: C, number of channels of the input.
+  out_channels: O, number of channels that the layer produces.
+  kernel_size: size of the kernel, in $units$lengths.
+  stride: distance of the places that neighbours are written to, in $units$each. Default: 1.
+  padding: $units cropped off both sides$each. Default: 0.
+  output_padding: $units added to the high sides$each. Default: 0.
+  groups: number of groups that channels are split into. Default: 1.
+  bias: whether to learn a number to add to each output channel. Default: True.
+  dilation: distance between the kernel's elements, in $units$each. Default: 1.
+  padding_mode: 'zeros', the only one, as in PyTorch. Default: 'zeros'.
+  dtype: dtype of the parameters. Default: float32.
+  rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
+
+Attributes:
+  weight: nnx.Param, (C, O / groups, $kernel), drawn from U(-u, u) with
+    u = 1 / sqrt(O / groups * $fan): PyTorch's fan is that of the weight's second axis.
+  bias: nnx.Param, (O,), of the same distribution; or None.
+
+Raises:
+  ValueError, TypeError: as torch.nn.ConvTranspose${dims}d, and already here for what PyTorch
+    refuses only when the layer is called.
+"""
+_docs = partial(documented, _DOCS, "torch.nn")
+
+
+@_docs(1)
 class ConvTranspose1d(_ConvTranspose):
-    r"""Transposed convolution layer over signals: torch.nn.ConvTranspose1d as an nnx module.
-
-    .. math:: y_{n} = b + w^\top x_{n}
-
-    with the transposed convolution of `conv_transpose1d`. It maps (N, C, L) to
-    (N, O, M), batched or not. Called with ``output_size=...`` it chooses its
-    output_padding so that this size comes out, where the stride allows it.
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the layer produces.
-      kernel_size: length of the kernel, in samples.
-      stride: distance of the places that neighbours are written to, in samples. Default: 1.
-      padding: samples cropped off both sides. Default: 0.
-      output_padding: samples added to the high side. Default: 0.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      dilation: distance between the kernel's elements, in samples. Default: 1.
-      padding_mode: 'zeros', the only one, as in PyTorch. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (C, O / groups, k), drawn from U(-u, u) with
-        u = 1 / sqrt(O / groups * k): PyTorch's fan is that of the weight's second axis.
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.ConvTranspose1d, and already here for what PyTorch refuses
-        only when the layer is called.
+    """Transposed convolution layer over signals: torch.nn.ConvTranspose1d as an nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -119,44 +126,14 @@ class ConvTranspose1d(_ConvTranspose):
       >>> layer = ConvTranspose1d(256, 128, 16, 8, 4, rngs=nnx.Rngs(0))
       >>> layer(jnp.ones((1, 256, 10))).shape
       (1, 128, 80)
-
-    Reference: torch.nn.ConvTranspose1d.
     """
 
     dims = 1
 
 
+@_docs(2)
 class ConvTranspose2d(_ConvTranspose):
-    r"""Transposed convolution layer over images: torch.nn.ConvTranspose2d as an nnx module.
-
-    .. math:: y_{n} = b + w^\top x_{n}
-
-    with the transposed convolution of `conv_transpose2d`. It maps (N, C, H, W) to
-    (N, O, H', W'), batched or not. Called with ``output_size=...`` it chooses its
-    output_padding so that this size comes out, where the stride allows it.
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the layer produces.
-      kernel_size: size of the kernel, in pixels: an int, or (height, width).
-      stride: distance of the places that neighbours are written to, in pixels. Default: 1.
-      padding: pixels cropped off both sides: an int, or (vertical, horizontal). Default: 0.
-      output_padding: pixels added to the high sides. Default: 0.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      dilation: distance between the kernel's elements, in pixels. Default: 1.
-      padding_mode: 'zeros', the only one, as in PyTorch. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (C, O / groups, kH, kW), drawn from U(-u, u) with
-        u = 1 / sqrt(O / groups * kH * kW): PyTorch's fan is that of the weight's second axis.
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.ConvTranspose2d, and already here for what PyTorch refuses
-        only when the layer is called.
+    """Transposed convolution layer over images: torch.nn.ConvTranspose2d as an nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -165,44 +142,14 @@ class ConvTranspose2d(_ConvTranspose):
       >>> layer = ConvTranspose2d(16, 4, 3, 2, 1, 1, rngs=nnx.Rngs(0))
       >>> layer(jnp.ones((1, 16, 5, 6))).shape
       (1, 4, 10, 12)
-
-    Reference: torch.nn.ConvTranspose2d.
     """
 
     dims = 2
 
 
+@_docs(3)
 class ConvTranspose3d(_ConvTranspose):
-    r"""Transposed convolution layer over volumes: torch.nn.ConvTranspose3d as an nnx module.
-
-    .. math:: y_{n} = b + w^\top x_{n}
-
-    with the transposed convolution of `conv_transpose3d`. It maps (N, C, D, H, W) to
-    (N, O, D', H', W'), batched or not. Called with ``output_size=...`` it chooses its
-    output_padding so that this size comes out, where the stride allows it.
-
-    Args:
-      in_channels: C, number of channels of the input.
-      out_channels: O, number of channels that the layer produces.
-      kernel_size: size of the kernel, in voxels: an int, or (depth, height, width).
-      stride: distance of the places that neighbours are written to, in voxels. Default: 1.
-      padding: voxels cropped off both sides: an int, or one a dimension. Default: 0.
-      output_padding: voxels added to the high sides. Default: 0.
-      groups: number of groups that channels are split into. Default: 1.
-      bias: whether to learn a number to add to each output channel. Default: True.
-      dilation: distance between the kernel's elements, in voxels. Default: 1.
-      padding_mode: 'zeros', the only one, as in PyTorch. Default: 'zeros'.
-      dtype: dtype of the parameters. Default: float32.
-      rngs: `nnx.Rngs` whose `params` stream the initial values are drawn from.
-
-    Attributes:
-      weight: nnx.Param, (C, O / groups, kD, kH, kW), drawn from U(-u, u) with
-        u = 1 / sqrt(O / groups * kD * kH * kW): PyTorch's fan is that of the weight's second axis.
-      bias: nnx.Param, (O,), of the same distribution; or None.
-
-    Raises:
-      ValueError, TypeError: as torch.nn.ConvTranspose3d, and already here for what PyTorch refuses
-        only when the layer is called.
+    """Transposed convolution layer over volumes: torch.nn.ConvTranspose3d as an nnx module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -211,8 +158,6 @@ class ConvTranspose3d(_ConvTranspose):
       >>> layer = ConvTranspose3d(2, 4, 2, 2, rngs=nnx.Rngs(0))
       >>> layer(jnp.ones((1, 2, 3, 4, 5))).shape
       (1, 4, 6, 8, 10)
-
-    Reference: torch.nn.ConvTranspose3d.
     """
 
     dims = 3

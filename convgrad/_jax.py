@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 # What a loss concerns, and what follows from it.
@@ -278,6 +279,45 @@ def for_export(ctx: Any) -> bool:
     except AttributeError as error:
         lost("the purpose of a lowering", error)
         return True
+
+
+@functools.cache
+def _one_device() -> Any:
+    """Make the operation without operands that says whether a program is for one device.
+
+    Leans on `jax.extend.core.Primitive`, on `jax.core.ShapedArray`, and on
+    `jax.interpreters.mlir.register_lowering` and `lower_fun`. None where one of them has moved.
+    """
+    try:
+        from jax.core import ShapedArray
+        from jax.extend.core import Primitive
+        from jax.interpreters import mlir
+
+        primitive = Primitive("one_device")
+        primitive.def_impl(lambda: np.True_)
+        primitive.def_abstract_eval(lambda: ShapedArray((), np.dtype("bool")))
+
+        def lower(ctx: Any) -> Any:
+            one = devices_of_lowering(ctx) == 1
+            return mlir.lower_fun(lambda: jnp.bool_(one), multiple_results=False)(ctx)
+
+        mlir.register_lowering(primitive, lower)
+    except (ImportError, AttributeError, TypeError) as error:
+        lost("what tells a program for one device", error, WAYS)
+        return None
+    return primitive
+
+
+def for_one_device(
+    one: Callable[..., Any], several: Callable[..., Any], *operands: jax.Array
+) -> Any:
+    """Compute one formula in programs for one device, and another in those for several.
+
+    Both are traced; the choice is made while lowering, as by `lax.platform_dependent`, and XLA
+    drops the other. Inside of shard_map a device has a program of its own.
+    """
+    primitive = _one_device()
+    return lax.cond(primitive.bind(), one, several, *operands) if primitive else one(*operands)
 
 
 # Convolutions as equations.

@@ -3,6 +3,8 @@
 from grad._backward import backward as backward
 from grad._detach import detach as detach
 from grad._detach import no_grad as no_grad
+from grad._fixed_point import fixed_point as fixed_point
+from grad._fixed_point_solvers import FixedPointInfo as FixedPointInfo
 from grad._functional import jvp as jvp
 from grad._functional import vjp as vjp
 from grad._gradcheck import gradcheck as gradcheck
@@ -12,6 +14,7 @@ from grad._graph import AccumulateGrad as AccumulateGrad
 from grad._graph import Graph as Graph
 from grad._graph import Node as Node
 from grad._graph import graph as graph
+from grad._hessian_diagonal import hessian_diagonal as hessian_diagonal
 from grad._hessian_products import hvp as hvp
 from grad._hessian_products import vhp as vhp
 from grad._jacobian import hessian as hessian
@@ -23,6 +26,7 @@ from grad._while_loop import while_loop as while_loop
 
 __all__ = [
     "AccumulateGrad",
+    "FixedPointInfo",
     "GradcheckError",
     "Graph",
     "Node",
@@ -30,10 +34,12 @@ __all__ = [
     "detach",
     "dot",
     "double_until",
+    "fixed_point",
     "gradcheck",
     "gradgradcheck",
     "graph",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacobian",
     "jvp",

@@ -33,11 +33,14 @@ def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"{path} is no file")
     sys.path.insert(0, str(path.resolve().parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = path.stem
+    while name in sys.modules:  # a file may be called torch.py
+        name = f"{name}_"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -90,6 +90,40 @@ def tree(module: Any) -> Tree:
     return Tree(entries, tuple(prefixes), frozenset(ignored))
 
 
+def members(node: Any) -> dict[str, Any]:
+    """Return {path: module or function} of all that is below a module, itself under ''.
+
+    Paths are those of PyTorch's modules; functions are there too, as activations often are. A
+    module that is found twice is there under both paths.
+    """
+    found: dict[str, Any] = {}
+
+    def visit(path: str, node: Any, above: tuple[Any, ...]) -> None:
+        if any(node is other for other in above):
+            return
+        found.setdefault(path, node)
+        if not isinstance(node, nnx.Pytree | Mapping | list | tuple):
+            return
+        known = names(node)
+        for name, child in _items(node):
+            new = known.children.get(name, name)
+            if new is not None and _can_be_called(child):
+                inner = ".".join(part for part in (path, new) if part)
+                visit(inner, child, (*above, node))
+
+    visit("", node, ())
+    return found
+
+
+def _can_be_called(value: Any) -> bool:
+    """Whether a member is a module, a function, or a container of such."""
+    if isinstance(value, nnx.Variable | type):
+        return False
+    if isinstance(value, Mapping | list | tuple):
+        return any(_can_be_called(part) for _, part in _items(value))
+    return callable(value) or isinstance(value, nnx.Pytree)
+
+
 def _items(node: Any) -> list[tuple[str, Any]]:
     """Return the members of a module, mapping or sequence, each with its name."""
     if isinstance(node, nnx.Pytree):

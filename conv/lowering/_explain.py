@@ -33,7 +33,7 @@ class Explanation:
 
 
 def routes(function: Callable[..., Any], *args: Any, platform: str = "cpu") -> list[Explanation]:
-    """Say how each convolution of a function would be computed on a CPU, or on a GPU.
+    """Say how each convolution of a function would be computed on a CPU, a GPU or a TPU.
 
     The function is traced, not run. Gradients are programs too: ``routes(jax.grad(loss), x, w)``
     lists the forward convolution and both gradients' where they are needed.
@@ -42,7 +42,7 @@ def routes(function: Callable[..., Any], *args: Any, platform: str = "cpu") -> l
       function: any function of arrays that JAX can trace.
       *args: its arguments: arrays, or `jax.ShapeDtypeStruct`. Arrays that lie on several devices,
         or a mesh in force, make a program for several devices.
-      platform: "cpu", or "cuda" for NVIDIA GPUs. No other has methods of this package.
+      platform: "cpu", "cuda" for NVIDIA GPUs, or "tpu". No other has methods of this package.
 
     Returns:
       An `Explanation` for each `lax.conv_general_dilated` in the order of the program; inside of

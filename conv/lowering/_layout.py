@@ -69,6 +69,22 @@ def cropped_away(space: Sequence[int], pairs: Pairs) -> bool:
     return any(n + min(a, 0) + min(b, 0) < 1 for n, (a, b) in zip(space, pairs, strict=True))
 
 
+def shifted(
+    x: jax.Array, axis: int, offset: int, count: int, stride: int = 1, fill: jax.Array | None = None
+) -> jax.Array:
+    """Return x[offset + stride i] along an axis for i < count, and `fill`, or zero, outside of x.
+
+    One `lax.pad`, which crops on one side what it pads on the other: where the axis is sharded, a
+    shard stays in its place, and takes a halo from its neighbour. A slice of an array that was
+    padded before would move most elements to other devices.
+    """
+    span = stride * (count - 1) + 1
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (-offset, span - x.shape[axis] + offset, 0)
+    y = lax.pad(x, jnp.zeros((), x.dtype) if fill is None else fill, config)
+    return y if stride == 1 else lax.slice_in_dim(y, 0, span, stride, axis)
+
+
 def at_tap(
     x: jax.Array, tap: Sequence[int], out: Sequence[int], stride: Sequence[int]
 ) -> jax.Array:

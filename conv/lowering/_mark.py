@@ -22,8 +22,9 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
     oneDNN's, too. A network that is not differentiated keeps its arrays with the channels innermost
     in memory from its first convolution to its last, whatever their shapes' order. For NVIDIA GPUs
     it changes what XLA finds no good kernel for: weight gradients of transposed and dilated layers,
-    depthwise layers, long kernels. Programs for TPU and others are the same as without it, and so
-    are programs traced outside. The functions and modules of this package have it always on.
+    depthwise layers, long kernels. For TPUs it changes grouped layers. Programs for others are the
+    same as without it, and so are programs traced outside. The functions and modules of this
+    package have it always on.
 
     A function that `jax.jit` has compiled outside is traced anew inside, and kept beside.
 

@@ -9,8 +9,9 @@ from ._method import Platform
 from ._rule import lower
 from .cpu import CPU
 from .gpu import GPU
+from .tpu import TPU
 
-PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (CPU, GPU)}
+PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (CPU, GPU, TPU)}
 STOCK_RULES = {name: _jax.lowering_rule(_jax.CONVOLUTION, name) for name in PLATFORMS}
 STOCK_PRODUCT = _jax.lowering_rule(_jax.DOT, "cpu")
 

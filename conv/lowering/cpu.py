@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from ._method import STOCK, Choice, Platform, turned
 from ._problem import Problem, meetings
-from .methods.columns import CHUNKS, COLUMNS, COLUMNS_IN_STEPS, COLUMNS_OF_LIBRARY, IMAGES
+from .methods.columns import (
+    CHUNKS,
+    COLUMNS,
+    COLUMNS_IN_STEPS,
+    COLUMNS_OF_LIBRARY,
+    IMAGES,
+    SPLIT_COLUMNS_OF_LIBRARY,
+    split_copies,
+)
 from .methods.depthwise import (
     DEPTHWISE,
     DEPTHWISE_IN_STEPS,
@@ -14,7 +22,8 @@ from .methods.depthwise import (
     ELEMENTWISE_PHASES,
 )
 from .methods.direct import DIRECT
-from .methods.exchange import EXCHANGED, OF_SAMPLES
+from .methods.divided import DIVIDED
+from .methods.exchange import EXCHANGED, OF_SAMPLES, TRANSPOSED_BY_JAX
 from .methods.fourier import SPECTRA
 from .methods.grouped import (
     BY_GROUPS,
@@ -85,7 +94,13 @@ class Limits:
     onednn_taps: int = 25
     # Weight gradients by oneDNN's products, of up to so many bytes of columns each (a half: 1.0 to
     # 1.5 times as long, a quarter: 0.9 to 1.6). Beyond 32 MB each call has fresh pages.
-    onednn_columns_bytes: int = 24 * MEGABYTE
+    onednn_columns_bytes: int = 30 * MEGABYTE
+    # The same with the kernel's rows spelled out in the gradients, its columns in the images, where
+    # an image has so many rows for each row that a window has after its first, and so much less is
+    # copied (64 to 64 of 3 x 3: 40 rows 0.8 of the time, 128 rows 0.65; 256 to 128 at 64 rows 0.8;
+    # at 20 rows and fewer 1.0 to 1.8; 64 to 16 of 5 x 5 at 64 rows 1.7).
+    split_rows: int = 20
+    split_copies: float = 0.8
     # Kernel elements that a program spells out: compiling takes about 20 ms for each.
     operations: int = 200
     # Dense: from so many input and output channels Eigen's kernel is faster than YNNPACK's, and
@@ -244,6 +259,13 @@ def _once(p: Problem) -> bool:
     """
     few, large = p.length <= p.limits.onednn_positions, p.taps >= p.limits.onednn_taps
     return p.per_group == (1, 1) and p.dims == 2 and (few or large)
+
+
+def _split(p: Problem) -> bool:
+    """Whether it is worth while to spell out a kernel's rows and columns in different factors."""
+    reach = p.dilation[0] * (p.kernel[0] - 1)
+    tall = p.out[0] >= p.limits.split_rows * reach
+    return tall and split_copies(p) <= p.limits.split_copies
 
 
 def _products(p: Problem) -> int:
@@ -417,6 +439,8 @@ def _weight(p: Problem) -> Choice:
         return Choice(TAP_BY_TAP, "most taps meet padding: a product for each, where it does not")
     if p.dims == 3:
         return turned(VOLUME, "depth becomes batch and channels of two dimensions", p, _inside)
+    if SPLIT_COLUMNS_OF_LIBRARY.serves(p) and _split(p):
+        return Choice(SPLIT_COLUMNS_OF_LIBRARY, "oneDNN's products of columns of both factors")
     if COLUMNS_OF_LIBRARY.serves(p):
         return Choice(COLUMNS_OF_LIBRARY, "oneDNN's products of columns")
     size = p.batch * p.in_channels * p.taps * p.length * p.itemsize
@@ -434,4 +458,21 @@ def _weight(p: Problem) -> Choice:
 
 _BY_ROLE = {"weight": _weight, "transposed": _transposed, "forward": _forward}
 
-CPU = Platform("cpu", choose, LIMITS, ("float32", "float64", "float16", "bfloat16"), widens=True)
+# In programs for several devices XLA gathers both arrays before a weight gradient of spread input,
+# and the input before a grouped convolution. Before a plain weight gradient it gathers nothing.
+SPLIT = (
+    Choice(
+        EXCHANGED,
+        "input and gradient change places",
+        Choice(TRANSPOSED_BY_JAX, "XLA's, of a plain convolution"),
+    ),
+    Choice(DIVIDED, "for several devices: shifts and products are divided"),
+)
+CPU = Platform(
+    "cpu",
+    choose,
+    LIMITS,
+    ("float32", "float64", "float16", "bfloat16"),
+    widens=True,
+    split=SPLIT,
+)

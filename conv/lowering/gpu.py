@@ -2,7 +2,8 @@
 
 All were measured on an NVIDIA H200 with jax 0.11.2 and cuDNN 9.19: times in ms of XLA's own
 lowering and of the method. What was not measured stays with XLA: float64, and channels last and 16
-bits where the rules below do not let them through.
+bits where the rules below do not let them through. Programs for several devices were not timed
+either: grouped convolutions are divided there because XLA's own is computed whole by every device.
 """
 
 import math
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from ._method import STOCK, Choice, Platform
 from ._problem import Problem
 from .methods.depthwise import DEPTHWISE_BY_TAPS
+from .methods.divided import DIVIDED
 from .methods.exchange import EXCHANGED, RESIDUES, TRANSPOSED_BY_JAX
 from .methods.fourier import SPECTRA, fast_size
 from .methods.pointwise import IMAGE_PRODUCTS
@@ -52,6 +54,7 @@ class Limits:
 
 
 EXCHANGED_ON_GPU = replace(EXCHANGED, in_float32=False)
+DIVIDED_ON_GPU = replace(DIVIDED, in_float32=False)
 CUDNNS = Choice(TRANSPOSED_BY_JAX, "cuDNN's, of a plain convolution")
 
 
@@ -142,5 +145,8 @@ GPU = Platform(
     Limits(),
     ("float32", "bfloat16", "float16"),
     widens=False,
-    split=(Choice(EXCHANGED_ON_GPU, "input and gradient change places", CUDNNS),),
+    split=(
+        Choice(EXCHANGED_ON_GPU, "input and gradient change places", CUDNNS),
+        Choice(DIVIDED_ON_GPU, "for several devices: shifts and products are divided"),
+    ),
 )

@@ -1,6 +1,7 @@
 """`convert`: a module of torch, or an exported program, as a `Program`. Torch is needed here."""
 
 import contextlib
+import dataclasses
 import io
 import logging
 import os
@@ -20,7 +21,7 @@ from convgrad._arrays import is_inexact
 from .._tensors import numbers
 from ._casts import with_casts
 from ._graph import Graph, Node
-from ._program import Program
+from ._program import Program, needs_key
 from .operations import OPERATIONS
 
 SYMBOLS = "torch.fx.experimental.symbolic_shapes"  # it warns of what is reported here
@@ -94,7 +95,10 @@ def convert(
     for i in graph.inputs:
         if i.kind != "argument":
             held[i.kind][i.target] = as_jax(tensors[i.name], i.target)
-    return Program(with_casts(graph), held["param"], held["buffer"], held["constant"])
+    # An exported program does not say in which mode it was made, but by what it does.
+    train = train or bool(graph.updates) or any(needs_key(node) for node in graph.nodes)
+    graph = dataclasses.replace(with_casts(graph), train=train)
+    return Program(graph, held["param"], held["buffer"], held["constant"])
 
 
 def _check(module: Any, args: Any) -> None:

@@ -109,6 +109,7 @@ class Graph:
       kind: class of the network.
       tied: {name in the state_dict: the parameter's first name}, for parameters with several.
       sizes: {an open size, as it stands in shapes: what it was when the network was exported}.
+      train: whether it is the network in training.
     """
 
     inputs: tuple[Input, ...]
@@ -120,6 +121,7 @@ class Graph:
     kind: str = "Module"
     tied: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    train: bool = False
 
     def last_uses(self) -> dict[str, list[str]]:
         """Return {node: the names that no later node takes}, so that arrays can be freed."""

@@ -107,7 +107,7 @@ class Program:
           >>> from port import convert
           >>> program = convert(torch.nn.Linear(4, 2), (torch.ones(3, 4),))
           >>> print(program.source().splitlines()[-1])
-              return F.linear(input, p["weight"], p["bias"]), buffers
+              return F.linear(x, p["weight"], p["bias"]), buffers
         """
         from ..writer import source
 

@@ -271,12 +271,14 @@ class _Reader:
             raise NotImplementedError(
                 f"convert: {name} writes to its argument {argument!r}\n  {where(node)}"
             )
-        if name == "aten.copy_.default" and self.places.get(node.args[1]) is self.places[target]:
+        assert isinstance(target, fx.Node)
+        source = node.args[1] if name == "aten.copy_.default" else None
+        if isinstance(source, fx.Node) and self.places.get(source) is self.places[target]:
             self.places[node] = self.places[target]  # `x += y` of an attribute: x is itself by now
             return
         kwargs = {key: value for key, value in node.kwargs.items() if key != "out"}
         value = self._emit_node(node, plain, self._argument(node.args), self._keywords(kwargs))
-        place = self.places[target]  # type: ignore[index]
+        place = self.places[target]
         try:
             self._write(place, value)
         except KeyError as error:

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from convgrad import _jax
+
 # One element in so many is read a second time, for a number near to the mean.
 PART = 16
 # A sum over more examples than this is left to XLA, which adds them up as a tree.
@@ -76,12 +78,14 @@ def _sums(d: jax.Array, over: tuple[int, ...]) -> Pair:
     """Return the sums of the numbers and of their squares.
 
     XLA reads the data once for two sums on GPU and TPU. On CPU it does if they are one reduction;
-    that is fast over the first dimension, where the others are the lanes of vectors.
+    that is fast over the first dimension, where the others are the lanes of vectors. Over several
+    devices it would gather what each has added up, two numbers a position.
     """
-    count = d.shape[0]
+    count, two = d.shape[0], partial(_two, over)
     if 0 in over and d.ndim > 2 and isinstance(count, int) and count <= IN_A_ROW:
-        return lax.platform_dependent(d, cpu=partial(_in_one, over), default=partial(_two, over))
-    return _two(over, d)
+        on_cpu = partial(_jax.for_one_device, partial(_in_one, over), two)
+        return lax.platform_dependent(d, cpu=on_cpu, default=two)
+    return two(d)
 
 
 def _two(over: tuple[int, ...], d: jax.Array) -> Pair:

@@ -1,30 +1,51 @@
 """flax.nnx modules with the arguments, attributes and state_dict names of torch.nn's."""
 
-from ._adaptive_pools import (
+from conv import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
     AdaptiveAvgPool3d,
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
-)
-from ._attention import MultiheadAttention
-from ._base import Buffer, Module, Parameter
-from ._batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from ._class_losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, KLDivLoss, NLLLoss
-from ._containers import ModuleDict, ModuleList, Sequential
-from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from ._edge_pads import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
     CircularPad1d,
     CircularPad2d,
     CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    Fold,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
     ReflectionPad1d,
     ReflectionPad2d,
     ReflectionPad3d,
     ReplicationPad1d,
     ReplicationPad2d,
     ReplicationPad3d,
+    Unfold,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
 )
+
+from ._attention import MultiheadAttention
+from ._base import Buffer, Module, Parameter
+from ._batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ._class_losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, KLDivLoss, NLLLoss
+from ._containers import ModuleDict, ModuleList, Sequential
+from ._dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from ._embedding_losses import (
     CosineEmbeddingLoss,
     CosineSimilarity,
@@ -44,8 +65,6 @@ from ._margin_losses import (
     SoftMarginLoss,
 )
 from ._norms import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ._pads import ConstantPad1d, ConstantPad2d, ConstantPad3d, ZeroPad1d, ZeroPad2d, ZeroPad3d
-from ._pools import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from ._rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Threshold
 from ._regression_losses import (
     GaussianNLLLoss,
@@ -55,7 +74,7 @@ from ._regression_losses import (
     PoissonNLLLoss,
     SmoothL1Loss,
 )
-from ._shapes import ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold
+from ._shapes import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle, Unflatten
 from ._smooth import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from ._softmax import GLU, LogSoftmax, Softmax, Softmax2d, Softmin
 from ._transformer import TransformerEncoderLayer
@@ -102,6 +121,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -116,6 +137,9 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -127,6 +151,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",

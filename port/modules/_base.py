@@ -1,17 +1,30 @@
 """What the modules have in common: signatures, modes, parameters, and where chance comes from."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from conv._modules import InitSignature, uniform
+from conv._layer import InitSignature, Layer, Randomness, next_key, own_stream, settled
+from conv._modules import uniform
 
-from ..functional._arguments import COMPLEX, FLOATING, boolean
+from ..functional._arguments import COMPLEX, FLOATING
 
-Self = TypeVar("Self", bound="Layer")
-Randomness = nnx.Rngs | nnx.RngStream | jax.Array
+__all__ = [
+    "Buffer",
+    "Chance",
+    "InitSignature",
+    "Layer",
+    "Module",
+    "Parameter",
+    "Randomness",
+    "Switched",
+    "drawn",
+    "parameter_dtype",
+    "settled",
+]
+
 Parameter = nnx.Param  # torch.nn.Parameter's name for it
 
 
@@ -34,32 +47,6 @@ class Buffer(nnx.Variable):
 
     def __init__(self, data: Any, *, persistent: bool = True, **metadata: Any) -> None:
         super().__init__(data, persistent=persistent, **metadata)
-
-
-class Layer(nnx.Module):
-    """A module with the signature of its __init__, whose mode is set as in PyTorch.
-
-    A mode is what flax's own layers have: `deterministic` where something is drawn by chance,
-    `use_running_average` where there are running statistics. Both set it for the whole tree, in
-    whichever of the two libraries a layer is.
-    """
-
-    __signature__ = InitSignature()
-
-    def train(self: Self, mode: bool = True, **attributes: Any) -> Self:
-        """Set this module and all below it to training, or with False to evaluation."""
-        evaluation = not boolean("mode", mode, "train")
-        self.set_attributes(
-            deterministic=evaluation,
-            use_running_average=evaluation,
-            raise_if_not_found=False,
-            **attributes,
-        )
-        return self
-
-    def eval(self: Self, **attributes: Any) -> Self:
-        """Set this module and all below it to evaluation."""
-        return self.train(False, **attributes)
 
 
 class Switched(Layer):
@@ -129,43 +116,20 @@ class Chance(Switched):
     """
 
     def _set_chance(self, rngs: nnx.Rngs | nnx.RngStream | None) -> None:
-        if isinstance(rngs, nnx.Rngs):
-            self.rngs = rngs["dropout"].fork()
-        elif isinstance(rngs, nnx.RngStream):
-            self.rngs = rngs.fork()
-        elif rngs is None:
-            self.rngs = nnx.data(None)
-        else:
-            raise TypeError(
-                f"{type(self).__name__}: rngs must be nnx.Rngs, one of its streams, or None, "
-                f"got rngs={rngs!r}"
-            )
+        self.rngs = own_stream(rngs, "dropout", type(self).__name__)
 
     def _key(self, rngs: Randomness | None, needed: bool = True) -> jax.Array | None:
         """Return the key of one call, or None where none is needed."""
         if self.deterministic or not needed:
             return None
         source = self.rngs if rngs is None else rngs
-        if isinstance(source, nnx.Rngs):
-            return source["dropout"]()
-        if isinstance(source, nnx.RngStream):
-            return source()
-        if isinstance(source, jax.Array):
-            return source
         name = type(self).__name__
         if source is None:
             raise ValueError(
                 f"{name}: rngs must be given in training: {name}(..., rngs=nnx.Rngs(0)), or with "
                 "the call; or call .eval() first"
             )
-        raise TypeError(
-            f"{name}: rngs must be nnx.Rngs, one of its streams, or a JAX key, got rngs={source!r}"
-        )
-
-
-def settled(value: Any) -> Any:
-    """Return an argument as it can be kept: flax asks for what has a hash, a tuple for a list."""
-    return tuple(settled(part) for part in value) if isinstance(value, list | tuple) else value
+        return next_key(source, "dropout", name)
 
 
 def parameter_dtype(dtype: Any, where: str, *, complex: bool = False) -> Any:

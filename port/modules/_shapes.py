@@ -1,17 +1,14 @@
-"""Modules that only move elements: Flatten, PixelShuffle, Unfold and their like, torch.nn's."""
+"""Modules that only move elements: Flatten, PixelShuffle and their like, torch.nn's."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 from jax.typing import ArrayLike
 
-import conv
-
 from .. import functional
 from ..functional._arguments import array, axis, integer, shape_of
-from ._base import Layer, settled
+from ._base import Layer
 
 
 class Flatten(Layer):
@@ -169,72 +166,3 @@ class ChannelShuffle(Layer):
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Shuffle the channels of (N, C, ...)."""
         return functional.channel_shuffle(input, self.groups)
-
-
-class Unfold(Layer):
-    """Gather the windows of an image as columns: torch.nn.Unfold, with `conv.unfold`'s arguments.
-
-    Args:
-      kernel_size: size of a window: an int or a pair.
-      dilation, padding, stride: as of `conv.unfold`. Defaults: 1, 0, 1.
-
-    Raises:
-      ValueError, TypeError: as `conv.unfold`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from port import Unfold
-      >>> Unfold((2, 3))(jnp.ones((2, 5, 3, 4))).shape
-      (2, 30, 4)
-
-    Reference: torch.nn.Unfold.
-    """
-
-    def __init__(
-        self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-    ) -> None:
-        self.kernel_size, self.dilation = settled(kernel_size), settled(dilation)
-        self.padding, self.stride = settled(padding), settled(stride)
-
-    def __call__(self, input: ArrayLike) -> jax.Array:
-        """Map (N, C, H, W) to (N, C kH kW, L)."""
-        return conv.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-
-class Fold(Layer):
-    """Add columns up into an image: torch.nn.Fold, with `conv.fold`'s arguments.
-
-    Args:
-      output_size: size of the image: an int or a pair.
-      kernel_size: size of a window: an int or a pair.
-      dilation, padding, stride: as of `conv.fold`. Defaults: 1, 0, 1.
-
-    Raises:
-      ValueError, TypeError: as `conv.fold`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from port import Fold
-      >>> Fold((4, 5), (2, 2))(jnp.ones((1, 12, 12))).shape
-      (1, 3, 4, 5)
-
-    Reference: torch.nn.Fold.
-    """
-
-    def __init__(
-        self,
-        output_size: Any,
-        kernel_size: Any,
-        dilation: Any = 1,
-        padding: Any = 0,
-        stride: Any = 1,
-    ) -> None:
-        self.output_size, self.kernel_size = settled(output_size), settled(kernel_size)
-        self.dilation = settled(dilation)
-        self.padding, self.stride = settled(padding), settled(stride)
-
-    def __call__(self, input: ArrayLike) -> jax.Array:
-        """Map (N, C kH kW, L) to (N, C, H, W)."""
-        return conv.fold(
-            input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
-        )

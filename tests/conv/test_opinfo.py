@@ -38,6 +38,17 @@ REAL = {
     "avg_pool2d": 7,
     "avg_pool3d": 8,
 }
+# Their samples' integers, and the random windows, are parts of the calls: most calls differ.
+PLACED = {
+    "fractional_max_pool2d": 37,
+    "fractional_max_pool3d": 48,
+    "max_unpool1d": 113,
+    "max_unpool1d-grad": 15,
+    "max_unpool2d": 121,
+    "max_unpool2d-grad": 19,
+    "max_unpool3d": 84,
+    "max_unpool3d-grad": 9,
+}
 MAX_POOLS = {"max_pool1d": 864, "max_pool2d": 864, "max_pool3d": 576}
 # Strides through the max-pool calls that share no factor with the length of any of the loops that
 # make them, so that every value of every argument comes up.
@@ -58,17 +69,17 @@ def _parts(counts: dict[str, int], *dtypes: str) -> list[tuple[str, str, int, in
     ]
 
 
-@pytest.mark.parametrize("name", [*COMPLEX, *REAL, *MAX_POOLS])
+@pytest.mark.parametrize("name", [*COMPLEX, *REAL, *PLACED, *MAX_POOLS])
 def test_tables_list_what_the_database_has(name: str) -> None:
     listed = {str(d).removeprefix("torch.") for d in database()[name].supported_dtypes("cpu")}
     assert {"float32", "float64"} <= listed
     assert ("complex128" in listed) == (name in COMPLEX)
     # The number of parts follows from it; if PyTorch adds samples, parts grow and none is lost.
-    assert len(calls(samples(name, "float64"))) == {**COMPLEX, **REAL, **MAX_POOLS}[name]
+    assert len(calls(samples(name, "float64"))) == {**COMPLEX, **REAL, **PLACED, **MAX_POOLS}[name]
 
 
 def test_tables_list_the_whole_family() -> None:
-    assert sorted(database()) == sorted([*COMPLEX, *REAL, *MAX_POOLS])
+    assert sorted(database()) == sorted([*COMPLEX, *REAL, *PLACED, *MAX_POOLS])
 
 
 @pytest.mark.parametrize(
@@ -77,6 +88,11 @@ def test_tables_list_the_whole_family() -> None:
 )
 def test_samples(name: str, dtype: str, part: int, parts: int) -> None:
     assert_samples_agree(calls(samples(name, dtype))[part::parts], FULL_EVERY[dtype])
+
+
+@pytest.mark.parametrize(("name", "dtype", "part", "parts"), _parts(PLACED, "float64"))
+def test_samples_with_places(name: str, dtype: str, part: int, parts: int) -> None:
+    assert_samples_agree(calls(samples(name, dtype))[part::parts], full_every=6)
 
 
 @pytest.mark.parametrize("name", MAX_POOLS)
@@ -94,7 +110,7 @@ def test_spread_of_max_pool_samples(name: str, dtype: str, first: int) -> None:
     [
         *_parts(COMPLEX | REAL, "float64", "float32"),
         *_parts(COMPLEX, "complex128"),
-        *_parts(MAX_POOLS, "float64", "float32"),
+        *_parts(PLACED | MAX_POOLS, "float64", "float32"),
     ],
 )
 def test_all_samples_in_full(name: str, dtype: str, part: int, parts: int) -> None:
@@ -102,13 +118,14 @@ def test_all_samples_in_full(name: str, dtype: str, part: int, parts: int) -> No
 
 
 # The database has error inputs for these; for the others the tables of refusals stand.
-WITH_ERRORS = ["conv1d", "conv2d", "conv3d", *REAL, *MAX_POOLS]
+UNPOOLS = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]  # one each
+WITH_ERRORS = ["conv1d", "conv2d", "conv3d", *UNPOOLS, *REAL, *MAX_POOLS]
 
 
 @pytest.mark.parametrize("name", WITH_ERRORS)
 def test_error_inputs_are_refused(name: str) -> None:
     cases = errors(name)
-    assert len(cases) >= 2
+    assert len(cases) >= (1 if name in UNPOOLS else 2)
     for case in cases:
         with pytest.raises(Exception):  # noqa: B017, PT011 - PyTorch's class and words are its own
             case.theirs(*case.tensors)

@@ -107,7 +107,7 @@ def test_second_derivatives_where_a_norm_is_0() -> None:
         )
 
 
-# Where second derivatives at a row's own point are not PyTorch's; README.md tells them.
+# Where second derivatives at a row's own point are not PyTorch's; docs/pages/differences.md tells.
 OTHER_SECONDS = (
     *("norm", "vector_norm", "dist", "normalize", "cosine_similarity"),
     *("pow", "float_power", "xlogy", "xlog1py", "atan2", "hypot", "copysign"),
@@ -116,7 +116,7 @@ OTHER_SECONDS = (
 
 
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom:UserWarning")
-def test_second_derivatives_at_the_points_differ_where_the_readme_says() -> None:
+def test_second_derivatives_at_the_points_differ_where_the_site_says() -> None:
     differ = set()
     for row in SMOOTH:
         point = arguments(row, "float64")
@@ -134,7 +134,7 @@ def test_second_derivatives_at_the_points_differ_where_the_readme_says() -> None
         if not same:
             differ.add(re.split(r"[ ,(]", row.name)[0])
     assert differ == set(OTHER_SECONDS)
-    told = (Path(__file__).parents[2] / "README.md").read_text()
+    told = (Path(__file__).parents[2] / "docs" / "pages" / "differences.md").read_text()
     told = told[told.index("- Second derivatives in") :].split("`clamp`")[0]
     assert set(re.findall(r"`([a-z0-9_]+)`", told)) == differ
 

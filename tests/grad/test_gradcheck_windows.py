@@ -13,6 +13,25 @@ from tests.grad.test_gradcheck_adjoint import CASES as ADJOINT
 from tests.grad.test_gradcheck_conv import CASES as CONVOLUTIONS
 from tests.support.agree import draw
 
+
+def unpooled(dims):
+    def unpool(x):
+        places = jnp.arange(x.size).reshape(x.shape)[..., ::-1]
+        return getattr(conv, f"max_unpool{dims}d")(x, places, 2)
+
+    return unpool
+
+
+def power_pooled(dims):
+    return lambda x: getattr(conv, f"lp_pool{dims}d")(x, 2, 2, stride=1)
+
+
+def fractional(dims):
+    samples = np.full((1, 1, dims), 0.3)
+    pool = getattr(conv, f"fractional_max_pool{dims}d")
+    return lambda x: pool(x, 2, output_size=2, _random_samples=samples)
+
+
 CASES = {
     "pad": (lambda x: conv.pad(x, (1, 2, 0, -1), value=3.0), ((1, 2, 3),)),
     "pad, reflect": (lambda x: conv.pad(x, (1, 2), "reflect"), ((1, 1, 3),)),
@@ -38,6 +57,9 @@ CASES = {
     "adaptive_max_pool1d": (partial(conv.adaptive_max_pool1d, output_size=3), ((1, 1, 5),)),
     "adaptive_max_pool2d": (partial(conv.adaptive_max_pool2d, output_size=2), ((1, 1, 3, 3),)),
     "adaptive_max_pool3d": (partial(conv.adaptive_max_pool3d, output_size=2), ((1, 1, 2, 3, 2),)),
+    **{f"max_unpool{n}d": (unpooled(n), ((1, 1, *(2, 1, 2)[:n]),)) for n in (1, 2, 3)},
+    **{f"lp_pool{n}d": (power_pooled(n), ((1, 1, *(4, 2, 2)[:n]),)) for n in (1, 2, 3)},
+    **{f"fractional_max_pool{n}d": (fractional(n), ((1, 1, *(5, 4, 4)[:n]),)) for n in (2, 3)},
     "conv_matrix": (lambda w: conv.conv_matrix(w, 4), ((2, 3),)),
     "scalar_products": (conv.scalar_products, ((1, 5), (2, 1, 3))),
     "mean_of_squares": (grad.mean_of_squares, ((2, 2),)),

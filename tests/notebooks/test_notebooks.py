@@ -38,8 +38,8 @@ def read(path: Path, language: str) -> Any:
     return nbformat.read(committed(path, language), as_version=4)
 
 
-def test_there_are_four_numbered_from_one() -> None:
-    assert [path.name[:2] for path in SOURCES] == ["01", "02", "03", "04"]
+def test_there_are_five_numbered_from_one() -> None:
+    assert [path.name[:2] for path in SOURCES] == ["01", "02", "03", "04", "05"]
 
 
 @every_source

@@ -10,8 +10,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 import conv
+from experiments.exchange import collectives
 from tests.support.agree import draw
-from tests.support.devices import collectives
 
 Weights = dict[str, jax.Array]
 

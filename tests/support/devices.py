@@ -7,7 +7,6 @@ package's, the bytes that they give each device, and how far the results are apa
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 import conv
 from conv.lowering.gpu import GPU
+from experiments.exchange import collectives
 from tests.support.agree import draw
 from tests.support.lowerings import lowering_for_cpu
 
@@ -40,17 +40,6 @@ LAYERS: list[tuple[str, str, tuple[int, ...], tuple[int, ...], dict[str, Any]]] 
 SHARDED = {"batch": 0, "channels": 1, "rows": 2}
 ROLES = ("forward", "input gradient", "weight gradient")
 MARK = re.compile(r'mhlo\.frontend_attributes = \{convgrad = "\w+"\}(, )?')
-COLLECTIVE = re.compile(
-    r"= (.*?) (all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)(?:-start)?\("
-)
-
-
-def collectives(compiled: Any) -> tuple[dict[str, int], int]:
-    """Count the collective operations of a compiled program, and the bytes of their results."""
-    found = COLLECTIVE.findall(compiled.as_text())
-    sizes = (shape for type_, _ in found for shape in re.findall(r"f32\[([\d,]*)\]", type_))
-    numbers = sum(int(np.prod([int(n) for n in shape.split(",") if n])) for shape in sizes)
-    return dict(Counter(kind for _, kind in found)), 4 * numbers
 
 
 def programs(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

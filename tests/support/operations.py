@@ -4,11 +4,14 @@
 is written here with its conv1d, so that the other side is PyTorch throughout.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import torch
 
 import conv
@@ -41,12 +44,18 @@ def _torch_conv_matrix(weight: torch.Tensor, length: int, **arguments: Any) -> t
     return columns.reshape(channels, length, *columns.shape[1:]).permute(2, 3, 0, 1)
 
 
-OURS = SimpleNamespace(**{name: getattr(conv, name) for name in conv.__all__})
+OURS = SimpleNamespace(
+    **{name: getattr(conv, name) for name in conv.__all__},
+    constant=jnp.broadcast_to,
+    numbers=lambda value, shape, like: jnp.full(shape, value, like.dtype),
+)
 THEIRS = SimpleNamespace(
     **{n: getattr(torch.nn.functional, n) for n in conv.__all__ if hasattr(torch.nn.functional, n)},
     **{n: getattr(torch.nn.grad, n) for n in conv.__all__ if hasattr(torch.nn.grad, n)},
     conv_matrix=_torch_conv_matrix,
     scalar_products=torch.nn.functional.conv1d,
+    constant=lambda values, shape: torch.from_numpy(np.broadcast_to(values, shape).copy()),
+    numbers=lambda value, shape, like: torch.full(shape, value, dtype=like.dtype),
 )
 
 SPACE = {1: (5,), 2: (4, 3), 3: (3, 2, 3)}
@@ -113,6 +122,31 @@ def _of_pools(dims: int) -> list[Operation]:
     ]
 
 
+def _of_places(dims: int) -> list[Operation]:
+    """Unpooling to places, and pooling of places, that every image has alike."""
+    x, space = (2, 1, *(2, 3, 2)[:dims]), [2 * n for n in (2, 3, 2)[:dims]]
+    places = np.random.default_rng(dims).permutation(math.prod(space))[: math.prod(x[2:])]
+
+    def unpool(side: Any, input: Any) -> Any:
+        indices = side.constant(places.reshape(x[2:]), input.shape)
+        return getattr(side, f"max_unpool{dims}d")(input, indices, 2)
+
+    def norm(side: Any, input: Any) -> Any:
+        # Of even powers, so that no root is one of a negative number.
+        return getattr(side, f"lp_pool{dims}d")(input, 2, 2, stride=1)
+
+    def fractional(side: Any, input: Any) -> Any:
+        samples = side.numbers(0.3, (*input.shape[:2], dims), input)
+        return getattr(side, f"fractional_max_pool{dims}d")(input, 2, 2, _random_samples=samples)
+
+    found = [_operation(f"max_unpool{dims}d", [x], unpool)]
+    found += [_operation(f"lp_pool{dims}d", [(2, 1, *SPACE[dims])], norm)]
+    if dims > 1:
+        shape = (2, 1, *(5, 6, 5)[:dims])
+        found += [_operation(f"fractional_max_pool{dims}d", [shape], fractional)]
+    return found
+
+
 def _others() -> list[Operation]:
     columns = {"kernel_size": 2, "padding": 1, "stride": 2}
     modes = [
@@ -147,6 +181,7 @@ OPERATIONS = [
     for group in (
         *(_of_convolutions(n) for n in (1, 2, 3)),
         *(_of_pools(n) for n in (1, 2, 3)),
+        *(_of_places(n) for n in (1, 2, 3)),
         _others(),
     )
     for operation in group

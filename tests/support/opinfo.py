@@ -55,8 +55,18 @@ class Sample:
     tensors: tuple[torch.Tensor, ...]
 
 
+def _uniform(input: torch.Tensor, dims: int) -> torch.Tensor:
+    """The numbers that PyTorch would draw for the windows of a fractional pool."""
+    batch = input.shape[0] if input.ndim == dims + 2 else 1
+    numbers = np.random.default_rng(0).uniform(size=(batch, input.shape[-dims - 1], dims))
+    return torch.from_numpy(numbers).to(input.dtype)
+
+
 def _sample(name: str, entry: Any, given: Any, package: Any, constants: bool) -> Sample:
-    leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), dict(given.kwargs)))
+    kwargs = dict(given.kwargs)
+    if name.startswith("fractional"):
+        kwargs["_random_samples"] = _uniform(given.input, int(name[-2]))
+    leaves, spec = _pytree.tree_flatten((given.input, tuple(given.args), kwargs))
     found = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     places = [i for i in found if leaves[i].requires_grad or not constants]
     ours = getattr(package, name.split("-")[0])

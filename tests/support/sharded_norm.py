@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from experiments.exchange import collectives
 from port.functional import batch_norm
 from tests.support.agree import draw
 from tests.support.data_parallel import apart
-from tests.support.devices import collectives
 
 SHAPE = (32, 16, 24, 24)
 

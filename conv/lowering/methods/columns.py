@@ -1,6 +1,7 @@
 """Windows written out as columns (im2col), then a matrix product, forward and for weights."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -75,12 +76,13 @@ def _weight_by_images(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     return (result.T if patches_first else result).reshape(p.result_shape)
 
 
-def _strips(p: Problem, most: int) -> tuple[int, int]:
+def _strips(p: Problem, most: int, size: int | None = None) -> tuple[int, int]:
     """Return into how many strips an image is cut, and how many images go together.
 
-    So that the columns of each part stay below `most` bytes, where halves of the rows allow it.
+    So that the columns of each part stay below `most` bytes, where halves of the rows allow it;
+    `size` is what an image takes.
     """
-    size = p.in_channels * p.taps * p.length * p.itemsize
+    size = size or p.in_channels * p.taps * p.length * p.itemsize
     strips = 1
     while size / strips > most and p.out[0] % (2 * strips) == 0:
         strips *= 2
@@ -91,9 +93,9 @@ def _strips(p: Problem, most: int) -> tuple[int, int]:
 PARTS = 16
 
 
-def _parts(p: Problem) -> int:
-    strips, chunk = _strips(p, p.limits.onednn_columns_bytes)
-    return strips * (p.batch // chunk)
+def _spelled_out(p: Problem, size: int | None = None) -> bool:
+    strips, chunk = _strips(p, p.limits.onednn_columns_bytes, size)
+    return strips * (p.batch // chunk) <= PARTS
 
 
 def _strip(
@@ -144,18 +146,104 @@ def _weight_in_chunks(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     return result.reshape(p.result_shape)
 
 
-def _weight_by_library(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+def _sum_of_parts(
+    p: Problem,
+    x: jax.Array,
+    g: jax.Array,
+    part: Callable[[Problem, jax.Array, jax.Array], jax.Array],
+    size: int | None = None,
+) -> jax.Array:
     """Add up products of some columns, spelled out: a loop would leave its copies to one thread."""
-    strips, chunk = _strips(p, p.limits.onednn_columns_bytes)
+    strips, chunk = _strips(p, p.limits.onednn_columns_bytes, size)
     rows = p.out[0] // strips
     padded = pad_space(x, p.padding)
     parts = []
     for n in range(0, p.batch, chunk):
         images, gradients = padded[n : n + chunk], g[n : n + chunk]
         for k in range(strips):
-            patches, lines = _sides(p, *_strip(p, images, gradients, k, rows))
-            parts.append(product(p, lines, patches, (1, 1)))
-    return total(parts).reshape(p.result_shape)
+            parts.append(part(p, *_strip(p, images, gradients, k, rows)))
+    return total(parts)
+
+
+def _product_of_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    patches, lines = _sides(p, x, g)
+    return product(p, lines, patches, (1, 1))
+
+
+def _weight_by_library(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    return _sum_of_parts(p, x, g, _product_of_columns).reshape(p.result_shape)
+
+
+def _split_sizes(p: Problem) -> tuple[int, int, int]:
+    """Return the sizes of a product of split columns, of all images."""
+    rows, columns = p.out_channels * p.kernel[0], p.in_channels * p.taps // p.kernel[0]
+    return rows, p.length * p.batch, columns
+
+
+def _split_bytes(p: Problem) -> int:
+    """Return the size of the larger side's columns, of one image."""
+    rows, positions, columns = _split_sizes(p)
+    return max(rows, columns) * positions // p.batch * p.itemsize
+
+
+def split_copies(p: Problem) -> float:
+    """Return what split columns write, as a part of what columns write."""
+    rows, _, columns = _split_sizes(p)
+    return (rows + columns) / (p.in_channels * p.taps)
+
+
+def _product_of_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Multiply columns along the rows of padded images by gradients moved down: (O, k, C * k').
+
+    A weight is the sum over r and c of x[r + i, c + j] g[r, c]. Over q = r + i instead the shift j
+    is spelled out in the images and the shift i in the gradients: k + k' copies for k * k'
+    elements. Rows q that not all shifts have gradients for go by themselves, an i at a time:
+    zeros in their place would meet a NaN of the image.
+    """
+    rows, wide = g.shape[2], g.shape[3:]
+    kernel, stride, dilation = ((1, *sizes[1:]) for sizes in (p.kernel, p.stride, p.dilation))
+    moves = [p.dilation[0] * i for i in range(p.kernel[0])]
+    reach = moves[-1]
+    images, gradients = x.swapaxes(0, 1), g.swapaxes(0, 1)
+
+    def patches(some: jax.Array) -> jax.Array:
+        out = (some.shape[2], *wide)
+        return columns(some, kernel, out, stride, dilation, axis=1)
+
+    def multiply(lines: jax.Array, patches: jax.Array) -> jax.Array:
+        positions = math.prod(lines.shape[-len(wide) - 2 :])
+        result = product(p, lines.reshape(-1, positions), patches.reshape(-1, positions), (1, 1))
+        return result.reshape(*lines.shape[: -len(wide) - 2], -1)
+
+    def both(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.concatenate([a, b], axis=2)
+
+    inside = jnp.stack([gradients[:, :, reach - m : rows - m] for m in moves], axis=1)
+    result = multiply(inside, patches(images[:, :, reach:rows]))
+    ends = [
+        multiply(
+            both(gradients[:, :, : reach - m], gradients[:, :, rows - m :]),
+            patches(both(images[:, :, m:reach], images[:, :, rows : rows + m])),
+        )
+        for m in moves
+    ]
+    return result + jnp.stack(ends, axis=1)
+
+
+def _weight_by_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    result = _sum_of_parts(p, x, g, _product_of_split_columns, _split_bytes(p))
+    parts = result.reshape(p.out_channels, p.kernel[0], p.in_channels, *p.kernel[1:])
+    return parts.swapaxes(1, 2)
+
+
+def _splits(p: Problem) -> bool:
+    strips, _ = _strips(p, p.limits.onednn_columns_bytes, _split_bytes(p))
+    return p.dims == 2 and p.stride[0] == 1 and p.out[0] // strips > _reach(p)
+
+
+def _reach(p: Problem) -> int:
+    """Return how many rows a window has after its first."""
+    return p.dilation[0] * (p.kernel[0] - 1)
 
 
 COLUMNS = Method("columns", {"forward": _forward, "weight": _weight}, _dense, grows=True)
@@ -166,7 +254,20 @@ COLUMNS_OF_LIBRARY = Method(
     "onednn_columns",
     {"weight": _weight_by_library},
     lambda p: (
-        _dense(p) and p.onednn and library_multiplies(p.dtype, *_weights(p)) and _parts(p) <= PARTS
+        _dense(p) and p.onednn and library_multiplies(p.dtype, *_weights(p)) and _spelled_out(p)
+    ),
+    grows=True,
+    in_float32=False,
+)
+SPLIT_COLUMNS_OF_LIBRARY = Method(
+    "onednn_split_columns",
+    {"weight": _weight_by_split_columns},
+    lambda p: (
+        _dense(p)
+        and p.onednn
+        and _splits(p)
+        and library_multiplies(p.dtype, *_split_sizes(p))
+        and _spelled_out(p, _split_bytes(p))
     ),
     grows=True,
     in_float32=False,

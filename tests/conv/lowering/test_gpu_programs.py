@@ -102,5 +102,5 @@ def test_exact_sums_are_not_spectra() -> None:
 
 
 def test_routes_refuse_other_platforms() -> None:
-    with pytest.raises(ValueError, match="platform must be one of cpu, cuda, got 'tpu'"):
-        conv.routes(depthwise, X, W, platform="tpu")
+    with pytest.raises(ValueError, match="platform must be one of cpu, cuda, tpu, got 'rocm'"):
+        conv.routes(depthwise, X, W, platform="rocm")

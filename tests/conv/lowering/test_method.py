@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from conv.lowering import cpu, gpu
+from conv.lowering import cpu, gpu, tpu
 from conv.lowering._method import STOCK, Choice, Method
 from conv.lowering._problem import Problem
 
@@ -97,7 +97,7 @@ def test_stock_computes_nothing_itself() -> None:
 
 def test_every_choice_of_an_order_serves_its_problem() -> None:
     """Over many problems of all roles: what is chosen serves, and so does what it turns into."""
-    for platform in (cpu.CPU, gpu.GPU):
+    for platform in (cpu.CPU, gpu.GPU, tpu.TPU):
         for p in problems():
             p = replace(p, limits=platform.limits)
             choice = platform.choose(p)

@@ -1,20 +1,12 @@
-"""Max and average pools of one to three dimensions: torch.nn's, over the functions of `conv`."""
-
-from collections.abc import Sequence
+"""Max and average pools of one to three dimensions: torch.nn's."""
 
 import jax
 from jax.typing import ArrayLike
 
-import conv
-from conv._arguments import IntOrTuple
-
-from ._base import Layer, settled
-
-Maxima = jax.Array | tuple[jax.Array, jax.Array]
-
-
-def _single(value: IntOrTuple) -> tuple[int, ...]:
-    return settled(value) if isinstance(value, Sequence) else (value,)
+from ._arguments import IntOrTuple
+from ._avg_pool import avg_pool1d, avg_pool2d, avg_pool3d
+from ._layer import Layer, repeated, settled
+from ._max_pool import Maxima, max_pool1d, max_pool2d, max_pool3d
 
 
 class _MaxPool(Layer):
@@ -36,7 +28,7 @@ class _MaxPool(Layer):
 
     def __call__(self, input: ArrayLike) -> Maxima:
         """Return the maxima, and with return_indices their positions."""
-        return (conv.max_pool1d, conv.max_pool2d, conv.max_pool3d)[self.dims - 1](
+        return (max_pool1d, max_pool2d, max_pool3d)[self.dims - 1](
             input,
             self.kernel_size,
             self.stride,
@@ -59,11 +51,11 @@ class MaxPool1d(_MaxPool):
       ceil_mode: whether a last window may hang over the end. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.max_pool1d`, when it is called.
+      ValueError, TypeError: as `max_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import MaxPool1d
+      >>> from conv import MaxPool1d
       >>> MaxPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
       Array([[3., 5.]], dtype=float32)
 
@@ -85,11 +77,11 @@ class MaxPool2d(_MaxPool):
       ceil_mode: whether a last window may hang over the end. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.max_pool2d`, when it is called.
+      ValueError, TypeError: as `max_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import MaxPool2d
+      >>> from conv import MaxPool2d
       >>> MaxPool2d(3, 2, padding=1)(jnp.ones((1, 64, 112, 112))).shape
       (1, 64, 56, 56)
 
@@ -111,11 +103,11 @@ class MaxPool3d(_MaxPool):
       ceil_mode: whether a last window may hang over the end. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.max_pool3d`, when it is called.
+      ValueError, TypeError: as `max_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import MaxPool3d
+      >>> from conv import MaxPool3d
       >>> MaxPool3d((1, 2, 2))(jnp.ones((1, 3, 4, 6, 8))).shape
       (1, 3, 4, 3, 4)
 
@@ -136,11 +128,11 @@ class AvgPool1d(Layer):
       count_include_pad: whether the zeros count. Default: True.
 
     Raises:
-      ValueError, TypeError: as `conv.avg_pool1d`, when it is called.
+      ValueError, TypeError: as `avg_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AvgPool1d
+      >>> from conv import AvgPool1d
       >>> AvgPool1d(2)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
       Array([[2. , 3.5]], dtype=float32)
 
@@ -155,14 +147,14 @@ class AvgPool1d(Layer):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.kernel_size = _single(kernel_size)
-        self.stride = self.kernel_size if stride is None else _single(stride)
-        self.padding = _single(padding)
+        self.kernel_size = repeated(kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else repeated(stride, 1)
+        self.padding = repeated(padding, 1)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Return the means."""
-        return conv.avg_pool1d(
+        return avg_pool1d(
             input,
             self.kernel_size,
             self.stride,
@@ -192,7 +184,7 @@ class _AvgPool(Layer):
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Return the means."""
-        return (conv.avg_pool2d, conv.avg_pool3d)[self.dims - 2](
+        return (avg_pool2d, avg_pool3d)[self.dims - 2](
             input,
             self.kernel_size,
             self.stride,
@@ -215,11 +207,11 @@ class AvgPool2d(_AvgPool):
       divisor_override: what to divide each sum by. Default: None, the number of elements.
 
     Raises:
-      ValueError, TypeError: as `conv.avg_pool2d`, when it is called.
+      ValueError, TypeError: as `avg_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AvgPool2d
+      >>> from conv import AvgPool2d
       >>> AvgPool2d(3, stride=2)(jnp.ones((20, 16, 51, 33))).shape
       (20, 16, 25, 16)
 
@@ -241,11 +233,11 @@ class AvgPool3d(_AvgPool):
       divisor_override: what to divide each sum by. Default: None, the number of elements.
 
     Raises:
-      ValueError, TypeError: as `conv.avg_pool3d`, when it is called.
+      ValueError, TypeError: as `avg_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AvgPool3d
+      >>> from conv import AvgPool3d
       >>> AvgPool3d(2)(jnp.ones((1, 3, 4, 6, 8))).shape
       (1, 3, 2, 3, 4)
 

@@ -1,15 +1,14 @@
-"""Adaptive pools of one to three dimensions: torch.nn's, over the functions of `conv`."""
+"""Adaptive pools of one to three dimensions: torch.nn's."""
 
 from collections.abc import Sequence
 
 import jax
 from jax.typing import ArrayLike
 
-import conv
+from ._avg_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from ._layer import Layer, settled
+from ._max_pool import Maxima, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d
 
-from ._base import Layer, settled
-
-Maxima = jax.Array | tuple[jax.Array, jax.Array]
 Sizes = int | Sequence[int | None] | None
 
 
@@ -21,7 +20,7 @@ class _AdaptiveAvgPool(Layer):
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Return the means of as many windows as asked for."""
-        pools = (conv.adaptive_avg_pool1d, conv.adaptive_avg_pool2d, conv.adaptive_avg_pool3d)
+        pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pools[self.dims - 1](input, self.output_size)
 
 
@@ -32,11 +31,11 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
       output_size: the number of windows.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_avg_pool1d`, when it is called.
+      ValueError, TypeError: as `adaptive_avg_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveAvgPool1d
+      >>> from conv import AdaptiveAvgPool1d
       >>> AdaptiveAvgPool1d(3)(jnp.arange(5.0)[None])
       Array([[0.5, 2. , 3.5]], dtype=float32)
 
@@ -53,11 +52,11 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
       output_size: the number of windows: an int, or a pair where None keeps the input's size.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_avg_pool2d`, when it is called.
+      ValueError, TypeError: as `adaptive_avg_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveAvgPool2d
+      >>> from conv import AdaptiveAvgPool2d
       >>> AdaptiveAvgPool2d((None, 7))(jnp.ones((1, 64, 10, 9))).shape
       (1, 64, 10, 7)
 
@@ -74,11 +73,11 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
       output_size: the number of windows: an int, or one a dimension where None keeps the input's.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_avg_pool3d`, when it is called.
+      ValueError, TypeError: as `adaptive_avg_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveAvgPool3d
+      >>> from conv import AdaptiveAvgPool3d
       >>> AdaptiveAvgPool3d(1)(jnp.ones((1, 4, 5, 6, 7))).shape
       (1, 4, 1, 1, 1)
 
@@ -96,7 +95,7 @@ class _AdaptiveMaxPool(Layer):
 
     def __call__(self, input: ArrayLike) -> Maxima:
         """Return the maxima of as many windows as asked for, with return_indices where they are."""
-        pools = (conv.adaptive_max_pool1d, conv.adaptive_max_pool2d, conv.adaptive_max_pool3d)
+        pools = (adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d)
         return pools[self.dims - 1](input, self.output_size, self.return_indices)
 
 
@@ -108,11 +107,11 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
       return_indices: whether to return where the maxima stand, too. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_max_pool1d`, when it is called.
+      ValueError, TypeError: as `adaptive_max_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveMaxPool1d
+      >>> from conv import AdaptiveMaxPool1d
       >>> AdaptiveMaxPool1d(4)(jnp.arange(10.0)[None])
       Array([[2., 4., 7., 9.]], dtype=float32)
 
@@ -130,11 +129,11 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
       return_indices: whether to return where the maxima stand, too. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_max_pool2d`, when it is called.
+      ValueError, TypeError: as `adaptive_max_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveMaxPool2d
+      >>> from conv import AdaptiveMaxPool2d
       >>> AdaptiveMaxPool2d((5, 7))(jnp.ones((1, 64, 8, 9))).shape
       (1, 64, 5, 7)
 
@@ -152,11 +151,11 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
       return_indices: whether to return where the maxima stand, too. Default: False.
 
     Raises:
-      ValueError, TypeError: as `conv.adaptive_max_pool3d`, when it is called.
+      ValueError, TypeError: as `adaptive_max_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import AdaptiveMaxPool3d
+      >>> from conv import AdaptiveMaxPool3d
       >>> AdaptiveMaxPool3d(2)(jnp.ones((1, 4, 5, 6, 7))).shape
       (1, 4, 2, 2, 2)
 

@@ -1,6 +1,6 @@
-"""Pads with the input's own values, of one to three dimensions: torch.nn's, over `conv.pad`."""
+"""Pads with the input's own values, of one to three dimensions: torch.nn's."""
 
-from ._pads import Pad
+from ._pad_modules import Pad
 
 
 class _ReflectionPad(Pad):
@@ -22,11 +22,11 @@ class ReflectionPad1d(_ReflectionPad):
       padding: how much on each side: an int or (left, right). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReflectionPad1d
+      >>> from conv import ReflectionPad1d
       >>> ReflectionPad1d((1, 2))(jnp.ones((1, 1, 4))).shape
       (1, 1, 7)
 
@@ -43,11 +43,11 @@ class ReflectionPad2d(_ReflectionPad):
       padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReflectionPad2d
+      >>> from conv import ReflectionPad2d
       >>> ReflectionPad2d((1, 2, 0, 3))(jnp.ones((1, 1, 4, 5))).shape
       (1, 1, 7, 8)
 
@@ -65,11 +65,11 @@ class ReflectionPad3d(_ReflectionPad):
         Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReflectionPad3d
+      >>> from conv import ReflectionPad3d
       >>> ReflectionPad3d((1, 2, 0, 3, 1, 1))(jnp.ones((1, 1, 4, 5, 6))).shape
       (1, 1, 6, 8, 9)
 
@@ -86,11 +86,11 @@ class ReplicationPad1d(_ReplicationPad):
       padding: how much on each side: an int or (left, right). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReplicationPad1d
+      >>> from conv import ReplicationPad1d
       >>> ReplicationPad1d((1, 2))(jnp.ones((1, 1, 4))).shape
       (1, 1, 7)
 
@@ -107,11 +107,11 @@ class ReplicationPad2d(_ReplicationPad):
       padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReplicationPad2d
+      >>> from conv import ReplicationPad2d
       >>> ReplicationPad2d((1, 2, 0, 3))(jnp.ones((1, 1, 4, 5))).shape
       (1, 1, 7, 8)
 
@@ -129,11 +129,11 @@ class ReplicationPad3d(_ReplicationPad):
         Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ReplicationPad3d
+      >>> from conv import ReplicationPad3d
       >>> ReplicationPad3d((1, 2, 0, 3, 1, 1))(jnp.ones((1, 1, 4, 5, 6))).shape
       (1, 1, 6, 8, 9)
 
@@ -150,11 +150,11 @@ class CircularPad1d(_CircularPad):
       padding: how much on each side: an int or (left, right). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import CircularPad1d
+      >>> from conv import CircularPad1d
       >>> CircularPad1d((1, 2))(jnp.ones((1, 1, 4))).shape
       (1, 1, 7)
 
@@ -171,11 +171,11 @@ class CircularPad2d(_CircularPad):
       padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import CircularPad2d
+      >>> from conv import CircularPad2d
       >>> CircularPad2d((1, 2, 0, 3))(jnp.ones((1, 1, 4, 5))).shape
       (1, 1, 7, 8)
 
@@ -193,11 +193,11 @@ class CircularPad3d(_CircularPad):
         Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import CircularPad3d
+      >>> from conv import CircularPad3d
       >>> CircularPad3d((1, 2, 0, 3, 1, 1))(jnp.ones((1, 1, 4, 5, 6))).shape
       (1, 1, 6, 8, 9)
 

@@ -1,4 +1,4 @@
-"""Pads with zeros or another number, of one to three dimensions: torch.nn's, over `conv.pad`."""
+"""Pads with zeros or another number, of one to three dimensions: torch.nn's."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import jax
 from jax.typing import ArrayLike
 
-import conv
-
-from ..functional._arguments import integer
-from ._base import Layer
+from ._arguments import integer
+from ._layer import Layer, repeated
+from ._pad import pad
 
 
 class Pad(Layer):
@@ -20,15 +19,13 @@ class Pad(Layer):
     value: float | None = None
 
     def __init__(self, padding: Any) -> None:
-        if isinstance(padding, Iterable):  # of any length, as in PyTorch
-            self.padding = tuple(padding)
-        else:
-            sides = 2 * self.dims
-            self.padding = (integer("padding", padding, type(self).__name__),) * sides
+        if not isinstance(padding, Iterable):
+            padding = integer("padding", padding, type(self).__name__)
+        self.padding = repeated(padding, 2 * self.dims)
 
     def __call__(self, input: ArrayLike) -> jax.Array:
         """Pad the last dimensions of an array."""
-        return conv.pad(input, self.padding, self.mode, self.value)
+        return pad(input, self.padding, self.mode, self.value)
 
 
 class _ZeroPad(Pad):
@@ -51,11 +48,11 @@ class ZeroPad1d(_ZeroPad):
       padding: how much on each side: an int or (left, right). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ZeroPad1d
+      >>> from conv import ZeroPad1d
       >>> ZeroPad1d((1, 2))(jnp.ones((1, 1, 4))).shape
       (1, 1, 7)
 
@@ -72,11 +69,11 @@ class ZeroPad2d(_ZeroPad):
       padding: how much on each side: an int or (left, right, top, bottom). Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ZeroPad2d
+      >>> from conv import ZeroPad2d
       >>> ZeroPad2d((1, 2, 0, 3))(jnp.ones((1, 1, 4, 5))).shape
       (1, 1, 7, 8)
 
@@ -94,11 +91,11 @@ class ZeroPad3d(_ZeroPad):
         Negative ones crop.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ZeroPad3d
+      >>> from conv import ZeroPad3d
       >>> ZeroPad3d((1, 2, 0, 3, 1, 1))(jnp.ones((1, 1, 4, 5, 6))).shape
       (1, 1, 6, 8, 9)
 
@@ -116,11 +113,11 @@ class ConstantPad1d(_ConstantPad):
       value: the number.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ConstantPad1d
+      >>> from conv import ConstantPad1d
       >>> ConstantPad1d((1, 2), 3.5)(jnp.ones((1, 1, 4))).shape
       (1, 1, 7)
 
@@ -138,11 +135,11 @@ class ConstantPad2d(_ConstantPad):
       value: the number.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ConstantPad2d
+      >>> from conv import ConstantPad2d
       >>> ConstantPad2d((1, 2, 0, 3), 3.5)(jnp.ones((1, 1, 4, 5))).shape
       (1, 1, 7, 8)
 
@@ -161,11 +158,11 @@ class ConstantPad3d(_ConstantPad):
       value: the number.
 
     Raises:
-      ValueError, TypeError: as `conv.pad`, when it is called.
+      ValueError, TypeError: as `pad`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from port import ConstantPad3d
+      >>> from conv import ConstantPad3d
       >>> ConstantPad3d((1, 2, 0, 3, 1, 1), 3.5)(jnp.ones((1, 1, 4, 5, 6))).shape
       (1, 1, 6, 8, 9)
 

@@ -1,0 +1,1 @@
+"""Experiments that take more than one device: data-parallel training, and what it exchanges."""
