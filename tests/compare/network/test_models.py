@@ -2,8 +2,6 @@
 
 import copy
 import dataclasses
-import json
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,7 +13,6 @@ from flax import nnx
 
 import compare
 import port
-from compare._cli import main
 from tests.support.ported import FAULTS, Fault, Instead, Net, pair
 
 
@@ -279,117 +276,3 @@ def test_an_unknown_fault_is_called_so() -> None:
     report = compare.models(theirs, ours, (x,))
     assert report.first == "norm"
     assert report.cause.startswith("unknown: outputs apart by ")
-
-
-BAD = [
-    (lambda t, j, x: (1, j, (x,)), TypeError, "torch_module must be a torch.nn.Module, got 1"),
-    (lambda t, j, x: (t, t, (x,)), TypeError, "must be a network in JAX, got a torch.nn.Module"),
-    (lambda t, j, x: (t, Net, (x,)), TypeError, "must be a port.Program, an nnx.Module or a"),
-    (lambda t, j, x: (t, j, x), TypeError, "args must be a tuple of the network's arguments"),
-    (lambda t, j, x: (t, j, (x[:, :2],)), ValueError, "torch_module does not take args: Runtime"),
-    (
-        lambda t, j, x: (t, port.Sequential(port.Linear(2, 2, rngs=nnx.Rngs(0))), (x,)),
-        ValueError,
-        "no weight has the same name on both sides; JAX has 0.bias, 0.weight, PyTorch bn.bias",
-    ),
-    (
-        lambda t, j, x: (t, nnx.eval_shape(Net), (x,)),
-        ValueError,
-        "jax_model has no values: nnx.eval_shape made it",
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "error", "words"), BAD)
-def test_bad_input_is_refused(arguments: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error) as caught:
-        compare.models(*arguments(*pair()))
-    assert str(caught.value).startswith("models: ")
-    assert words in str(caught.value)
-
-
-def test_a_program_in_another_mode_is_refused() -> None:
-    theirs, _, x = pair()
-    program = port.convert(theirs, (x,))
-    with pytest.raises(ValueError, match="converted for evaluation, got train=True; convert"):
-        compare.models(theirs, program, (x,), train=True)
-
-
-TORCH = """
-import torch
-def network():
-    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(64, 2))
-def with_input():
-    return network(), (torch.ones(1, 3, 6, 6).cumsum(-1),)
-def broken():
-    raise ValueError("no such network")
-"""
-JAX = """
-from flax import nnx
-import jax.numpy as jnp
-import port
-class Flat(nnx.Module):
-    def __init__(self, order):
-        self.order = order
-    def __call__(self, x):
-        return x.transpose(self.order).reshape(len(x), -1)
-def network(order=(0, 1, 2, 3)):
-    rngs = nnx.Rngs(0)
-    return port.Sequential(
-        port.Conv2d(3, 4, 3, rngs=rngs), Flat(order), port.Linear(64, 2, rngs=rngs))
-def last():
-    return network((0, 2, 3, 1))
-def program(module):
-    import torch
-    return port.convert(module, (torch.ones(1, 3, 6, 6),), train=True)
-"""
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> tuple[str, str]:
-    (tmp_path / "torch.py").write_text(TORCH, encoding="utf-8")
-    (tmp_path / "jax.py").write_text(JAX, encoding="utf-8")
-    return f"{tmp_path}/torch.py", f"{tmp_path}/jax.py"
-
-
-def test_the_command(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    theirs, ours = files
-    size = ["--input", "2x3x6x6"]
-    assert main(["model", f"{theirs}:network", f"{ours}:network", *size]) == 0
-    out = capsys.readouterr().out
-    assert "JAX and PyTorch agree (a training step, 4 calls of layers)" in out
-    assert "torch 2." in out
-    assert max(map(len, out.splitlines())) <= 160
-    assert main(["model", f"{theirs}:network", f"{ours}:last", *size, "--eval"]) == 1
-    out = " ".join(capsys.readouterr().out.split())
-    assert "first in 1: flatten order: (H, W, C) for (C, H, W)" in out
-    assert main(["model", f"{theirs}:with_input", f"{ours}:program", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["agree"] is True
-    assert told["versions"]["torch"].startswith("2.")
-    assert [layer["path"] for layer in told["layers"]] == ["0", "1", "2", ""]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["{t}:network", "{j}:network"], "give --input"),
-        (["{t}:nothing", "{j}:network", "--input", "2x3x6x6"], "there is no nothing in"),
-        (["{t}.py:network", "{j}:network", "--input", "2x3x6x6"], "is no file"),
-        (["{t}:network", "{j}:network", "--input", "2x3x"], "must be sizes"),
-        (["{t}:network", "{j}:network", "--input", "2x5x6x6"], "does not take args"),
-        (["{t}:broken", "{j}:network", "--input", "2x3x6x6"], "no such network"),
-        (["{t}:network"], "required"),
-    ],
-)
-def test_wrong_usage_of_the_command(
-    files: tuple[str, str],
-    arguments: list[str],
-    words: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    given = [a.format(t=files[0], j=files[1]) for a in arguments]
-    assert main(["model", *given]) == 2
-    told = capsys.readouterr()
-    assert words in told.err
-    assert told.out == ""
