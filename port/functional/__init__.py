@@ -6,6 +6,7 @@ Convolutions, pools, pads and folds are in `conv`.
 from ._attention import scaled_dot_product_attention
 from ._batch_norm import batch_norm, batch_norm_update, instance_norm, instance_norm_update
 from ._binary_losses import binary_cross_entropy, binary_cross_entropy_with_logits
+from ._cdist import cdist, pdist
 from ._class_losses import cross_entropy, nll_loss
 from ._class_margin_losses import multi_margin_loss, multilabel_margin_loss
 from ._ctc import ctc_loss
@@ -45,6 +46,7 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cdist",
     "celu",
     "channel_shuffle",
     "cosine_embedding_loss",
@@ -92,6 +94,7 @@ __all__ = [
     "normalize",
     "one_hot",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",

@@ -111,6 +111,10 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "aten.max.dim": ("K.max", "input dim keepdim"),
     "aten.min.dim": ("K.min", "input dim keepdim"),
     "aten.linalg_vector_norm.default": ("K.vector_norm", "input ord dim keepdim"),
+    "aten.dist.default": ("K.dist", "input other p"),
+    "aten.pdist.default": ("F.pdist", "input p"),
+    "aten.pairwise_distance.default": ("F.pairwise_distance", "x1 x2 p eps keepdim"),
+    "aten.cosine_similarity.default": ("F.cosine_similarity", "x1 x2 dim eps"),
     "aten.var.correction": ("K.var", "input dim"),
     "aten.std.correction": ("K.std", "input dim"),
     "aten.cumsum.default": ("jnp.cumsum", "a axis"),
@@ -158,8 +162,6 @@ CALLS: Mapping[str, tuple[str, str]] = {
         "F.binary_cross_entropy_with_logits",
         "input target weight pos_weight reduction",
     ),
-    "aten.cosine_similarity.default": ("F.cosine_similarity", "x1 x2 dim eps"),
-    "aten.pairwise_distance.default": ("F.pairwise_distance", "x1 x2 p eps keepdim"),
 }
 
 

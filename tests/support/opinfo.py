@@ -35,7 +35,7 @@ def database(package: Any = conv) -> dict[str, Any]:
     entries = {}
     for entry in op_db:
         name = entry.name.removeprefix("nn.functional.")
-        if name != entry.name and name in package.__all__:
+        if (name != entry.name or name == "cdist") and name in package.__all__:
             variant = f"-{entry.variant_test_name}" if entry.variant_test_name else ""
             entries[name + variant] = entry
     return entries

@@ -54,6 +54,24 @@ def _adaptive_max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda input, output_size: function(input, output_size, return_indices=True)
 
 
+def _max_unpool(function: Callable[..., Any], dims: int) -> Callable[..., Any]:
+    """Write numbers to their places in a space of any size, whichever pool they come from."""
+
+    def max_unpool(input: Array, indices: Array, output_size: Any, *_: Any) -> Array:
+        pairs = list(zip(output_size, input.shape[-dims:], strict=True))
+        kernel = tuple(abs(to - n) + 1 for to, n in pairs)
+        padding = tuple(max(n - to, 0) for to, n in pairs)
+        return function(input, indices, kernel, 1, padding)
+
+    return max_unpool
+
+
+def _fractional_max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda input, kernel_size, output_size, samples: function(
+        input, kernel_size, output_size, None, True, samples
+    )
+
+
 def _constant_pad(input: Array, pad: tuple[int, ...], value: float = 0) -> Array:
     return conv.pad(input, pad, "constant", value)
 
@@ -139,6 +157,10 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "aten.adaptive_max_pool1d.default": _adaptive_max_pool(conv.adaptive_max_pool1d),
     "aten.adaptive_max_pool2d.default": _adaptive_max_pool(conv.adaptive_max_pool2d),
     "aten.adaptive_max_pool3d.default": _adaptive_max_pool(conv.adaptive_max_pool3d),
+    "aten.max_unpool2d.default": _max_unpool(conv.max_unpool2d, 2),
+    "aten.max_unpool3d.default": _max_unpool(conv.max_unpool3d, 3),
+    "aten.fractional_max_pool2d.default": _fractional_max_pool(conv.fractional_max_pool2d),
+    "aten.fractional_max_pool3d.default": _fractional_max_pool(conv.fractional_max_pool3d),
     "aten.pad.default": conv.pad,
     "aten.constant_pad_nd.default": _constant_pad,
     "aten.reflection_pad1d.default": _pad("reflect"),

@@ -88,6 +88,4 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "aten.binary_cross_entropy.default": _binary,
     "aten.binary_cross_entropy_with_logits.default": _binary_with_logits,
     "aten.kl_div.default": _kl_div,
-    "aten.cosine_similarity.default": F.cosine_similarity,
-    "aten.pairwise_distance.default": F.pairwise_distance,
 }

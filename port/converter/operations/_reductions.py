@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from custom_vjp import functional as K  # PyTorch's derivatives at kinks, ties and poles
+from port import functional as F
+from port.functional._cdist import MODES
 
 Array = jax.Array
 Dims = int | Sequence[int] | None
@@ -82,6 +84,10 @@ def _norm(x: Array, p: float | None, dim: Dims = None, keepdim: bool = False) ->
     return K.vector_norm(x, 2 if p is None else p, axes(dim), keepdim)
 
 
+def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: int | None = None) -> Array:
+    return F.cdist(x1, x2, p, MODES[compute_mode or 0])
+
+
 def _topk(
     x: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Array, Array]:
@@ -146,6 +152,14 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "aten.linalg_vector_norm.default": _vector_norm,
     "aten.norm.ScalarOpt_dim": _norm,
     "aten.norm.Scalar": _norm,
+    "aten.dist.default": K.dist,
+    "aten.cdist.default": _cdist,
+    "aten._cdist_forward.default": _cdist,
+    "aten._euclidean_dist.default": lambda x1, x2: _cdist(x1, x2, 2.0, 1),
+    "aten.pdist.default": F.pdist,
+    "aten._pdist_forward.default": F.pdist,
+    "aten.pairwise_distance.default": F.pairwise_distance,
+    "aten.cosine_similarity.default": F.cosine_similarity,
     "aten.topk.default": _topk,
     "aten.sort.default": _sort,
     "aten.sort.stable": _stable_sort,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...converter import DType
+from ...functional._cdist import MODES
 from .._text import Text, call, held, method, write
 
 Expression = Callable[..., Text]
@@ -64,6 +65,14 @@ def _grid_sample(x: Any, grid: Any, mode: Any, padding: Any, align_corners: Any)
     modes = {} if mode == 0 else {"mode": ("bilinear", "nearest", "bicubic")[mode]}
     edges = {} if padding == 0 else {"padding_mode": ("zeros", "border", "reflection")[padding]}
     return call("F.grid_sample", x, grid, **modes, **edges, align_corners=align_corners)
+
+
+def _cdist(x1: Any, x2: Any, p: Any = 2, compute_mode: Any = None) -> Text:
+    if isinstance(compute_mode, Text):
+        return call('OPERATIONS["aten.cdist.default"]', x1, x2, p, compute_mode)
+    power = {} if p == 2 and not isinstance(p, Text) else {"p": p}
+    mode = {"compute_mode": MODES[compute_mode]} if compute_mode else {}
+    return call("F.cdist", x1, x2, **power, **mode)
 
 
 def _meshgrid(tensors: Sequence[Any], indexing: str = "ij") -> Text:
@@ -138,6 +147,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "aten.arange.start_step": _arange,
     "aten.linspace.default": _linspace,
     "aten.grid_sampler.default": _grid_sample,
+    "aten.cdist.default": _cdist,
     "aten.meshgrid.indexing": _meshgrid,
     "aten.embedding.default": _embedding,
     "aten.bernoulli.p": _bernoulli,

@@ -314,6 +314,15 @@ def _layers(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
     signal = x
     rows = F.conv_transpose1d(signal, y[0].reshape(3, 2, 2), stride=2, output_padding=1)
     pooled, places = F.max_pool2d(image, 2, return_indices=True)
+    volume = image.reshape(2, 3, 3, 4, 4)
+    maxima, positions = F.max_pool3d(volume, (1, 2, 2), return_indices=True)
+    tops, tops_at = F.max_pool1d(signal, 2, return_indices=True)
+    same, same_at = F.max_pool2d(image, 2, 1, padding=1, return_indices=True)
+    u = torch.full((6, 3, 2), 0.3, dtype=torch.float64)
+    u3 = torch.full((2, 3, 3), 0.6, dtype=torch.float64)
+    fractional, fractional_at = F.fractional_max_pool2d(
+        image, (2, 1), output_ratio=(0.75, 0.75), return_indices=True, _random_samples=u
+    )
     return {
         "conv1d": F.conv1d(signal, y[:, :, :3], padding="same"),
         "conv2d": F.conv2d(image, kernel, stride=(2, 1), padding=1, dilation=1),
@@ -325,6 +334,16 @@ def _layers(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
         "max_pool values": pooled,
         "max_pool places": places,
         "max_pool1d": F.max_pool1d(signal, 2),
+        "max_unpool1d": F.max_unpool1d(tops, tops_at, 2),
+        "max_unpool2d": F.max_unpool2d(pooled, places, 2),
+        "max_unpool2d to less": F.max_unpool2d(same, same_at, 2, 1, padding=1),
+        "max_unpool3d": F.max_unpool3d(maxima, positions, (1, 2, 2)),
+        "fractional": fractional,
+        "fractional at": fractional_at,
+        "fractional 3d": F.fractional_max_pool3d(volume, (1, 2, 1), 2, _random_samples=u3),
+        "lp_pool1d": F.lp_pool1d(signal, 2, 2),
+        "lp_pool2d": F.lp_pool2d(image.abs(), 1.5, 2, stride=1),
+        "lp_pool largest": F.lp_pool2d(image, float("inf"), 2),
         "avg_pool": F.avg_pool2d(image, 2, stride=1),
         "avg_pool edges": F.avg_pool2d(image, 3, 2, 1, count_include_pad=False),
         "avg_pool1d": F.avg_pool1d(signal, 2),
@@ -412,6 +431,28 @@ def _fourier(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
     }
 
 
+def _distances(x: Tensor, y: Tensor, i: Tensor, b: Tensor) -> dict[str, Any]:
+    many = torch.cat([x.reshape(12, 2), y.reshape(12, 2), 2 * x.reshape(12, 2)])
+    exact = "donot_use_mm_for_euclid_dist"
+    return {
+        "cdist": torch.cdist(x, y),
+        "cdist 1": torch.cdist(x, y, 1.0),
+        "cdist largest": torch.cdist(x, y, float("inf")),
+        "cdist of itself": torch.cdist(x, x, 3),
+        "cdist of many": torch.cdist(many, many[:30] + 0.1),
+        "cdist of many, exact": torch.cdist(many, many, compute_mode=exact),
+        "cdist by a product": torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist"),
+        "pdist": F.pdist(many[:5]),
+        "pdist 1": F.pdist(many[:5], 1),
+        "pairwise": F.pairwise_distance(x, y),
+        "pairwise 1": F.pairwise_distance(x, y[0], p=1, eps=0.0, keepdim=True),
+        "cosine": F.cosine_similarity(x, y),
+        "cosine last": F.cosine_similarity(x, y, -1, 1e-3),
+        "dist": torch.dist(x, y),
+        "dist 3": torch.dist(x, y, 3),
+    }
+
+
 GROUPS = (
     _arithmetic,
     _reductions,
@@ -423,6 +464,7 @@ GROUPS = (
     _layers,
     _losses,
     _fourier,
+    _distances,
 )
 
 
