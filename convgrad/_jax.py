@@ -699,6 +699,18 @@ def evaluate(closed: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[An
     return list(make(closed.replace(consts=list(consts)))(*args))
 
 
+def rebind(equation: Any, args: Sequence[Any]) -> list[Any]:
+    """Evaluate one equation on other operands, or record it where JAX traces.
+
+    Leans on `Primitive.bind` and `get_bind_params`, which has returned functions beside, too.
+    """
+    primitive = equation.primitive
+    found = primitive.get_bind_params(equation.params)
+    functions, params = found if isinstance(found, tuple) else ((), found)
+    results = primitive.bind(*functions, *args, **params)
+    return list(results) if primitive.multiple_results else [results]
+
+
 def uses_axis(closed: Any, name: Any) -> bool:
     """Whether a jaxpr has a collective operation over the named axis of a `vmap`.
 

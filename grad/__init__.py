@@ -17,11 +17,15 @@ from grad._graph import graph as graph
 from grad._hessian_diagonal import hessian_diagonal as hessian_diagonal
 from grad._hessian_products import hvp as hvp
 from grad._hessian_products import vhp as vhp
+from grad._hook import hook as hook
 from grad._jacobian import hessian as hessian
 from grad._jacobian import jacobian as jacobian
 from grad._programs import dot as dot
 from grad._programs import double_until as double_until
 from grad._programs import mean_of_squares as mean_of_squares
+from grad._tap import Tapped as Tapped
+from grad._tap import gradients_of as gradients_of
+from grad._tap import tap as tap
 from grad._while_loop import while_loop as while_loop
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "GradcheckError",
     "Graph",
     "Node",
+    "Tapped",
     "backward",
     "detach",
     "dot",
@@ -37,14 +42,17 @@ __all__ = [
     "fixed_point",
     "gradcheck",
     "gradgradcheck",
+    "gradients_of",
     "graph",
     "hessian",
     "hessian_diagonal",
+    "hook",
     "hvp",
     "jacobian",
     "jvp",
     "mean_of_squares",
     "no_grad",
+    "tap",
     "vhp",
     "vjp",
     "while_loop",

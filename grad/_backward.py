@@ -91,14 +91,14 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
     require_gradient_dtype(given.leaves)
     traced = trace(func, given, "backward")
     seeds = [
-        _seed(i, seed, output, bool(traced.connected[i]))
+        seed_of(i, seed, output, bool(traced.connected[i]))
         for i, (seed, output) in enumerate(
-            zip(_read_gradient(gradient, traced), traced.avals, strict=True)
+            zip(read_gradient(gradient, traced), traced.avals, strict=True)
         )
     ]
     for i, sources in enumerate(traced.connected):
         if not sources:
-            raise RuntimeError(_untracked(i, traced.avals[i].dtype))
+            raise RuntimeError(untracked(i, traced.avals[i].dtype))
     used: frozenset[int] = frozenset().union(*traced.connected)
     gradients = traced.gradients(seeds)
     return jax.tree.unflatten(
@@ -106,7 +106,8 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
     )
 
 
-def _read_gradient(gradient: Any, traced: Trace) -> list[Any]:
+def read_gradient(gradient: Any, traced: Trace) -> list[Any]:
+    """Return the gradient of each output, None where it is left out."""
     if gradient is None:
         return [None] * len(traced.avals)
     leaves, structure = jax.tree.flatten(gradient, is_leaf=is_none)
@@ -122,7 +123,8 @@ def _read_gradient(gradient: Any, traced: Trace) -> list[Any]:
     return seeds
 
 
-def _seed(index: int, seed: Any, output: Any, tracked: bool) -> Any:
+def seed_of(index: int, seed: Any, output: Any, tracked: bool) -> Any:
+    """Return the gradient of an output that is gone back from; 1 where it is left out."""
     if seed is not None:
         if seed.shape != output.shape:
             raise RuntimeError(
@@ -142,7 +144,8 @@ def _seed(index: int, seed: Any, output: Any, tracked: bool) -> Any:
     return jnp.ones(output.shape, output.dtype)
 
 
-def _untracked(index: int, dtype: Any) -> str:
+def untracked(index: int, dtype: Any) -> str:
+    """Say that an output depends on no input."""
     return (
         f"element {index} of tensors does not require grad and does not have a grad_fn: the output "
         f"(dtype {dtype}) does not depend differentiably on any of the inputs. Likely causes: it "
