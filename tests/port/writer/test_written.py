@@ -273,6 +273,41 @@ def test_written_operations(group: Group, tmp_path: Path) -> None:
         assert_same(output[name], torch.as_tensor(value), name)
 
 
+class Apart(nn.Module):
+    """Distances, and what goes back to where it was the largest."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        largest, places = nn.functional.max_pool1d(x[None], 2, return_indices=True)
+        return (
+            torch.cdist(x, y),
+            torch.cdist(x, y, 1.0, "donot_use_mm_for_euclid_dist"),
+            nn.functional.pdist(x, 3.0),
+            nn.functional.pairwise_distance(x, y[:3], keepdim=True),
+            nn.functional.cosine_similarity(x, y[:3], -1),
+            torch.dist(x, y[:3]),
+            nn.functional.max_unpool1d(largest, places, 2),
+        )
+
+
+def test_distances_are_written_by_their_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    args = torch.randn(3, 4, dtype=torch.float64), torch.randn(5, 4, dtype=torch.float64)
+    module = Apart()
+    path = port.convert(module, args).save(tmp_path)
+    output, _ = _run(path, *(jnp.asarray(a.numpy()) for a in args))
+    assert_near(output, module(*args), 1e-12, "output")
+    text = path.read_text()
+    for call in (
+        "F.cdist(x, y)",
+        'F.cdist(x, y, p=1.0, compute_mode="donot_use_mm_for_euclid_dist")',
+        "F.pdist(x, p=3.0)",
+        "F.pairwise_distance(x, t, keepdim=True)",
+        "F.cosine_similarity(x, a, dim=-1)",
+        "K.dist(x, y)",
+    ):
+        assert call in text, text
+
+
 def test_keys_are_those_of_the_program() -> None:
     program = port.convert(nn.Sequential(nn.Dropout(0.5)), (torch.ones(50),), train=True)
     rng = jax.random.key(0)
