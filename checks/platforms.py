@@ -77,9 +77,8 @@ def check(
             here = jax.sharding.SingleDeviceSharding(target)
             placed = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=here) for t in types]
             compiled = jax.jit(function).lower(*placed).compile()
-            memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
-            if memory is None or cost is None:
-                raise RuntimeError("the compiler says nothing of what it costs")
+            memory: Any = compiled.memory_analysis()
+            cost: Any = compiled.cost_analysis()
             record.temporary = memory.temp_size_in_bytes
             record.arguments = memory.argument_size_in_bytes
             record.results = memory.output_size_in_bytes
@@ -154,8 +153,8 @@ def main() -> int:
     records = _read(options.save)
     done = {r.name for r in records}
     chosen = [call for call in chosen if call.name not in done]
-    quiet = not sys.stderr.isatty()
-    for call in track(chosen, "compiling", console=Console(stderr=True), disable=quiet):
+    screen, quiet = Console(stderr=True), not sys.stderr.isatty()
+    for call in track(chosen, "compiling", console=screen, disable=quiet):
         try:
             made = programs(call)
             found = [check(call, kind, function, types, target) for kind, function, types in made]
