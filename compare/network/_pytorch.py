@@ -52,7 +52,10 @@ class Tape:
                 counts[path] = counts.get(path, -1) + 1
                 held = _pytree.tree_map(_held, (args, kwargs))
                 buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
-                stack.append(Call(path, counts[path], module, held, buffers=buffers))
+                floats = [id(x) for x in _pytree.tree_leaves((args, kwargs)) if _floating(x)]
+                shared = [floats.index(number) for number in floats]
+                call = Call(path, counts[path], module, held, buffers=buffers, shared=shared)
+                stack.append(call)
 
             def leave(_module: Any, _args: Any, output: Any) -> None:
                 call = stack.pop()

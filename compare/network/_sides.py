@@ -1,7 +1,7 @@
 """What both sides of a comparison speak of: a call of a layer, and what it gave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ class Call:
       cotangents: PyTorch's own gradient of each output, None where there is none.
       buffers: of the layer and all below it, as they were before the call.
       inside: the calls that were made in this one.
+      shared: for each floating leaf of the input, the first one that is the same tensor.
       random: whether a second run gives another output.
     """
 
@@ -34,6 +35,7 @@ class Call:
     cotangents: list[Any] = field(default_factory=list)
     buffers: dict[str, Any] = field(default_factory=dict)
     inside: "list[Call]" = field(default_factory=list)
+    shared: list[int] = field(default_factory=list)
     random: bool = False
 
     @property
@@ -68,6 +70,21 @@ class Result:
     gradients: Arrays = field(default_factory=dict)
     buffers: Arrays = field(default_factory=dict)
     weights: Arrays = field(default_factory=dict)
+
+
+def joined(result: Result, call: Call) -> Result:
+    """Return a result with one gradient for a tensor that is several leaves of the input.
+
+    A program has one value there, as in self-attention, and a gradient for all of its uses.
+    """
+    if len(result.inputs) != len(call.shared):
+        return result
+    summed: dict[int, np.ndarray | None] = {}
+    for first, gradient in zip(call.shared, result.inputs, strict=True):
+        known = summed.get(first)
+        both = known is not None and gradient is not None
+        summed[first] = known + gradient if both else gradient  # type: ignore[operator]
+    return replace(result, inputs=list(summed.values()))
 
 
 class CannotRunError(Exception):

@@ -9,7 +9,7 @@ from ._pytorch import Tape
 from ._question import Question
 from ._report import Layer, Report
 from ._search import flattened_shapes, likely_cause
-from ._sides import Call, CannotRunError, Side
+from ._sides import Call, CannotRunError, Side, joined
 from ._trial import sites
 
 COUNTS = "num_batches_tracked"  # PyTorch's norms count batches; JAX's need not
@@ -42,14 +42,14 @@ class _Walk:
 
     def _measured(self, call: Call) -> Iterator[Measured]:
         """Yield the differences of a call, with weights that one side lacks."""
-        theirs = self.tape.run(call)
+        theirs = joined(self.tape.run(call), call)
         if not call.index:
             yield from self._unequal_names(call)
         if call.random:
             self.notes[id(call)] = "it draws random numbers"
         elif self.side.has(call):
             try:
-                yield from measured(self.side.run(call), theirs, call)
+                yield from measured(joined(self.side.run(call), call), theirs, call)
             except CannotRunError as error:
                 self.raised[id(call)] = str(error)
                 yield Measured(OUTPUT, "", 0.0, 0.0, f"JAX raises {error}")
@@ -129,7 +129,7 @@ class _Walk:
             for c in _below(call)
             if self.findings[id(c)] and all(f.agree for f in self.findings[id(c)])
         }
-        theirs, ours = self.tape.run(call), self.side.run(call)
+        theirs, ours = (joined(side.run(call), call) for side in (self.tape, self.side))
         scale = self.scales.of(self.measured[id(call)]).get(OUTPUT, 1.0)
         found = likely_cause(
             Question(

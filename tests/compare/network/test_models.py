@@ -222,6 +222,16 @@ class Noise(torch.nn.Module):
         return self.rrelu(self.fc(x))
 
 
+def test_a_tensor_that_is_three_inputs_has_one_gradient() -> None:
+    """Self-attention: a program has one value there."""
+    torch.manual_seed(0)
+    theirs, x = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)
+    program = port.convert(theirs, (x,), train=True)
+    report = compare.models(theirs, program, (x,))
+    assert report, str(report)
+    assert "self_attn" in {layer.path for layer in report.compared}
+
+
 class Quiet(port.Module):
     def __init__(self) -> None:
         self.fc = port.Linear(3, 3, rngs=nnx.Rngs(0))
