@@ -135,6 +135,14 @@ def _convolutions() -> Iterator[Call]:
             (f"adaptive_avg_pool{dims}d", {"output_size": 5}),
         ):
             yield Call(f"conv.{name}", getattr(conv, name), (x,), window)
+        name, power = f"lp_pool{dims}d", (x, 1.5, 3)
+        yield Call(f"conv.{name}", getattr(conv, name), power, {"stride": 2})
+        if dims > 1:
+            name, drawn = f"fractional_max_pool{dims}d", {"output_size": 5, "key": KEY}
+            yield Call(f"conv.{name}", getattr(conv, name), (x, 2), drawn)
+        name, pooled = f"max_unpool{dims}d", tuple(n // 2 for n in shape[2:])
+        small = (*shape[:2], *pooled)
+        yield Call(f"conv.{name}", getattr(conv, name), (F(*small), N(*small), 2))
     for mode in ("constant", "reflect", "replicate", "circular"):
         yield Call(f"conv.pad, {mode}", conv.pad, (IMAGE, (1, 2, 2, 1)), {"mode": mode})
     yield Call("conv.unfold", conv.unfold, (IMAGE, 3), {"padding": 1})
@@ -161,6 +169,13 @@ def _of_grad() -> Iterator[Call]:
     yield Call("grad.jacobian", lambda x: grad.jacobian(cubes, x), (vector,))
     yield Call("grad.hessian", lambda x: grad.hessian(total, x), (vector,))
     yield Call("grad.backward", lambda x: grad.backward(total, x), (vector,))
+    yield Call("grad.hessian_diagonal", lambda x: grad.hessian_diagonal(total, x), (vector,))
+    tapped = grad.gradients_of(lambda x: (grad.tap(x**2, "squares") * x).sum())
+    yield Call("grad.gradients_of", lambda x: list(tapped(x).gradients.values()), (vector,))
+    yield Call("grad.tap", lambda x: grad.tap(x, "x") * x, (vector,))
+    yield Call("grad.hook", lambda x: grad.hook(x, jnp.tanh) * x, (vector,))
+    halve = lambda x, a: jnp.cos(a * x) / 2  # noqa: E731
+    yield Call("grad.fixed_point", lambda a: grad.fixed_point(halve, a, a), (vector,))
     yield Call("grad.detach", lambda x: grad.detach(x) * x, (vector,))
     yield Call("grad.no_grad", lambda x: grad.no_grad(cubes)(x) * x, (vector,))
     yield Call("grad.mean_of_squares", grad.mean_of_squares, (vector,))
@@ -236,6 +251,7 @@ _PORTED: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "bilinear": ((F(64, 32), F(64, 16), F(8, 32, 16), F(8)), {}),
     "binary_cross_entropy": ((VECTORS, VECTORS), {}),
     "binary_cross_entropy_with_logits": ((VECTORS, VECTORS), {}),
+    "cdist": ((VECTORS, VECTORS), {}),
     "channel_shuffle": ((IMAGE, 4), {}),
     "cosine_embedding_loss": ((VECTORS, VECTORS, N(64)), {}),
     "cosine_similarity": ((VECTORS, VECTORS), {}),
@@ -301,9 +317,12 @@ def calls() -> list[Call]:
     return [*_convolutions(), *_of_grad(), *_of_custom_vjp(), *_of_port()]
 
 
+_CLASSES = ("AccumulateGrad", "FixedPointInfo", "GradcheckError", "Graph", "Node", "Tapped")
+
+
 def not_programs() -> dict[str, str]:
     """Return what is public and not a function of arrays, with the reason."""
-    modules = [f"conv.{name}" for name in conv.__all__ if name[:4] == "Conv"]
+    modules = [f"conv.{name}" for name in conv.__all__ if name[0].isupper()]
     return {
         **dict.fromkeys(modules, "a layer of these functions"),
         "conv.Explanation": "what routes returns",
@@ -312,8 +331,7 @@ def not_programs() -> dict[str, str]:
         "conv.conv_output_shape": "sizes, in Python",
         "conv.conv_transpose_output_shape": "sizes, in Python",
         "conv.same_padding": "sizes, in Python",
-        **{f"grad.{name}": "a class" for name in ("AccumulateGrad", "Graph", "Node")},
-        "grad.GradcheckError": "a class",
+        **{f"grad.{name}": "a class" for name in _CLASSES},
         "grad.gradcheck": "compares values, in Python",
         "grad.gradgradcheck": "compares values, in Python",
         "grad.graph": "reads a program",
