@@ -18,10 +18,14 @@ PAGES = Path(__file__).with_name("pages")
 # The READMEs of folders, which tell how it works: under inside/, with the names that they have.
 INSIDE = {
     "conv/lowering/README.md": "lowering",
+    "conv/lowering/PRECISION.md": "lowering",
     "conv/lowering/GPU.md": "lowering",
     "custom_vjp/README.md": "custom_vjp",
     "grad/README.md": "grad",
     "port/README.md": "port",
+    "compare/network/README.md": "compare",
+    "experiments/README.md": "experiments",
+    "checks/README.md": "checks",
 }
 BUILD = ROOT / "build"
 
