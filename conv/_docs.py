@@ -31,6 +31,7 @@ WORDS = {
         "each": "",
         "lengths": "",
         "none": "",
+        "sides": "(left, right)",
     },
     2: {
         "things": "images",
@@ -43,6 +44,7 @@ WORDS = {
         "each": ": an int or (vertical, horizontal)",
         "lengths": ": an int or (height, width)",
         "none": ", or (H', W') where None keeps the input's size",
+        "sides": "(left, right, top, bottom)",
     },
     3: {
         "things": "volumes",
@@ -55,6 +57,7 @@ WORDS = {
         "each": ": an int or one a dimension",
         "lengths": ": an int or (depth, height, width)",
         "none": ", or (D', H', W') where None keeps the input's size",
+        "sides": "(left, right, top, bottom, front, back)",
     },
 }
 
