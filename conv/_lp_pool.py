@@ -1,6 +1,7 @@
 """Pooling by p-norms as torch.nn.functional has it: powers around an average pool."""
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from custom_vjp import functional as F
 from ._arguments import IntOrTuple, integer, integers
 from ._arrays import AVG_POOL, array, check_dtype
 from ._avg_pool import averaged
+from ._docs import FUNCTIONAL, documented
 from ._max_pool import maxima
 
 
@@ -47,6 +49,30 @@ def _lp_pool(
     return F.pow(sums, 1.0 / norm_type)
 
 
+_DOCS = r"""
+.. math:: y_{n,c,i} = \Bigl(\sum_u x_{n,c,\,s \odot i + u}^p\Bigr)^{1/p}
+
+of the numbers themselves, not of their absolute values (with an odd p a sum may be negative, and
+its root nan). An infinite p is the largest absolute value, -inf the smallest.
+
+Args:
+  input: (N, C, $space) or (C, $space). $dtypes; int64 and bool give float32.
+  norm_type: p, a number; 1 is the sum, and a large p near the maximum.
+  kernel_size: size of the window, in $units: $an_int$most.
+  stride: step of the window, in $units; None is kernel_size.
+  ceil_mode: whether a last window may hang over the end: its sum is scaled up to a full one.
+
+Returns:
+  (N, C, $out) or (C, $out), of the input's dtype.
+
+Raises:
+  ValueError: a shape or a size that PyTorch refuses; a norm_type of 0.
+  TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+"""
+_docs = partial(documented, _DOCS, FUNCTIONAL)
+
+
+@_docs(1, dtypes="A floating dtype", most="")
 def lp_pool1d(
     input: ArrayLike,
     norm_type: float,
@@ -54,38 +80,18 @@ def lp_pool1d(
     stride: IntOrTuple | None = None,
     ceil_mode: bool = False,
 ) -> jax.Array:
-    r"""Return the p-norm of each window of a signal: torch.nn.functional.lp_pool1d.
-
-    .. math:: y_{n,c,i} = \Bigl(\sum_u x_{n,c,\,s i + u}^p\Bigr)^{1/p}
-
-    of the numbers themselves, not of their absolute values: with an odd p a sum may be negative,
-    and its root nan. An infinite p is the largest absolute value, -inf the smallest.
-
-    Args:
-      input: (N, C, L) or (C, L). A floating dtype; int64 and bool give float32.
-      norm_type: p, a number; 1 is the sum, and a large p near the maximum.
-      kernel_size: size of the window, in samples: an int.
-      stride: step of the window, in samples; None is kernel_size.
-      ceil_mode: whether a last window may hang over the end: its sum is scaled up to a full one.
-
-    Returns:
-      (N, C, M) or (C, M), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; a norm_type of 0.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the p-norm of each window of a signal: torch.nn.functional.lp_pool1d.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import lp_pool1d
       >>> lp_pool1d(jnp.array([[3.0, 4.0, 0.0, 2.0]]), 2, 2)
       Array([[5., 2.]], dtype=float32)
-
-    Reference: torch.nn.functional.lp_pool1d.
     """
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@_docs(2, dtypes="A floating dtype", most="")
 def lp_pool2d(
     input: ArrayLike,
     norm_type: float,
@@ -93,37 +99,18 @@ def lp_pool2d(
     stride: IntOrTuple | None = None,
     ceil_mode: bool = False,
 ) -> jax.Array:
-    r"""Return the p-norm of each window of an image: torch.nn.functional.lp_pool2d.
-
-    .. math:: y_{n,c,i} = \Bigl(\sum_u x_{n,c,\,s \odot i + u}^p\Bigr)^{1/p}
-
-    of the numbers themselves, as `lp_pool1d`.
-
-    Args:
-      input: (N, C, H, W) or (C, H, W). A floating dtype; int64 and bool give float32.
-      norm_type: p, a number.
-      kernel_size: size of the window, in pixels: an int or a pair.
-      stride: step of the window, in pixels; None is kernel_size.
-      ceil_mode: whether a last window may hang over the end: its sum is scaled up to a full one.
-
-    Returns:
-      (N, C, H', W') or (C, H', W'), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; a norm_type of 0.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the p-norm of each window of an image: torch.nn.functional.lp_pool2d.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import lp_pool2d
       >>> lp_pool2d(jnp.array([[[1.0, 3.0], [1.0, 5.0]]]), 2, 2)
       Array([[[6.]]], dtype=float32)
-
-    Reference: torch.nn.functional.lp_pool2d.
     """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@_docs(3, dtypes="float32, float64", most="; at most the input's")
 def lp_pool3d(
     input: ArrayLike,
     norm_type: float,
@@ -131,32 +118,12 @@ def lp_pool3d(
     stride: IntOrTuple | None = None,
     ceil_mode: bool = False,
 ) -> jax.Array:
-    r"""Return the p-norm of each window of a volume: torch.nn.functional.lp_pool3d.
-
-    .. math:: y_{n,c,i} = \Bigl(\sum_u x_{n,c,\,s \odot i + u}^p\Bigr)^{1/p}
-
-    of the numbers themselves, as `lp_pool1d`.
-
-    Args:
-      input: (N, C, D, H, W) or (C, D, H, W). float32, float64; int64 and bool give float32.
-      norm_type: p, a number.
-      kernel_size: size of the window, in voxels: an int or one a dimension; at most the input's.
-      stride: step of the window, in voxels; None is kernel_size.
-      ceil_mode: whether a last window may hang over the end: its sum is scaled up to a full one.
-
-    Returns:
-      (N, C, D', H', W') or (C, D', H', W'), of the input's dtype.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; a norm_type of 0.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+    """Return the p-norm of each window of a volume: torch.nn.functional.lp_pool3d.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import lp_pool3d
       >>> lp_pool3d(jnp.array([[[[1.0, 3.0], [1.0, 5.0]]]]), 2, (1, 2, 2))
       Array([[[[6.]]]], dtype=float32)
-
-    Reference: torch.nn.functional.lp_pool3d.
     """
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

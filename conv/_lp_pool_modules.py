@@ -1,9 +1,12 @@
 """Pools by p-norms of one to three dimensions: torch.nn's."""
 
+from functools import partial
+
 import jax
 from jax.typing import ArrayLike
 
 from ._arguments import IntOrTuple
+from ._docs import documented
 from ._layer import Layer, settled
 from ._lp_pool import lp_pool1d, lp_pool2d, lp_pool3d
 
@@ -28,73 +31,56 @@ class _LPPool(Layer):
         )
 
 
+_DOCS = """
+Args:
+  norm_type: p, a number.
+  kernel_size: size of the window, in $units: $an_int.
+  stride: step of the window; None, the default, is kernel_size.
+  ceil_mode: whether a last window may hang over the end. Default: False.
+
+Raises:
+  ValueError, TypeError: as `lp_pool${dims}d`, when it is called.
+"""
+_docs = partial(documented, _DOCS, "torch.nn")
+
+
+@_docs(1)
 class LPPool1d(_LPPool):
     """The p-norm of each window of a signal: torch.nn.LPPool1d.
-
-    Args:
-      norm_type: p, a number.
-      kernel_size: size of the window, in samples: an int.
-      stride: step of the window; None, the default, is kernel_size.
-      ceil_mode: whether a last window may hang over the end. Default: False.
-
-    Raises:
-      ValueError, TypeError: as `lp_pool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import LPPool1d
       >>> LPPool1d(2, 2)(jnp.array([[3.0, 4.0, 0.0, 2.0]]))
       Array([[5., 2.]], dtype=float32)
-
-    Reference: torch.nn.LPPool1d.
     """
 
     dims = 1
 
 
+@_docs(2)
 class LPPool2d(_LPPool):
     """The p-norm of each window of an image: torch.nn.LPPool2d.
-
-    Args:
-      norm_type: p, a number.
-      kernel_size: size of the window, in pixels: an int or a pair.
-      stride: step of the window; None, the default, is kernel_size.
-      ceil_mode: whether a last window may hang over the end. Default: False.
-
-    Raises:
-      ValueError, TypeError: as `lp_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import LPPool2d
       >>> LPPool2d(2, 2)(jnp.array([[[1.0, 3.0], [1.0, 5.0]]]))
       Array([[[6.]]], dtype=float32)
-
-    Reference: torch.nn.LPPool2d.
     """
 
     dims = 2
 
 
+@_docs(3)
 class LPPool3d(_LPPool):
     """The p-norm of each window of a volume: torch.nn.LPPool3d.
-
-    Args:
-      norm_type: p, a number.
-      kernel_size: size of the window, in voxels: an int or one a dimension.
-      stride: step of the window; None, the default, is kernel_size.
-      ceil_mode: whether a last window may hang over the end. Default: False.
-
-    Raises:
-      ValueError, TypeError: as `lp_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from conv import LPPool3d
       >>> LPPool3d(1.2, 2)(jnp.ones((1, 3, 4, 6, 8))).shape
       (1, 3, 2, 3, 4)
-
-    Reference: torch.nn.LPPool3d.
     """
 
     dims = 3

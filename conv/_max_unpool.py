@@ -14,6 +14,7 @@ from convgrad._jax import is_traced
 
 from ._arguments import IntOrTuple, at_least, bounded_integers, integer, integers
 from ._arrays import FLOATING, array, check_dtype
+from ._docs import FUNCTIONAL, documented
 from ._windows import check_not_empty, check_pool_rank
 
 
@@ -135,6 +136,35 @@ def _max_unpool(
     return _unpooled(x, places, space)
 
 
+_DOCS = r"""
+.. math:: y_{n,c,i} = x_{n,c,j} \text{ where } i = \mathrm{indices}_{n,c,j}, \text{ else } 0
+
+Args:
+  input: (N, C, $out) or (C, $out), as max_pool${dims}d returns it. A floating dtype.
+  indices: $places, of input's shape: int64, as `max_pool${dims}d` returns them with
+    return_indices=True (int32 where JAX has 64-bit dtypes switched off).
+  kernel_size: size of the pool's window, in $units: $an_int.
+  stride: step of the window, in $units; None is kernel_size.
+  padding: $units on both sides that the pool added.
+  output_size: $size, or (N, C, $space); $least
+
+Returns:
+  (N, C, $space) or (C, $space), of the input's dtype. Each number gets the gradient from its place.
+
+Raises:
+  ValueError: a shape or a size that PyTorch refuses; indices outside of the output, where they
+    are known. Under jit what they point to is left out.
+  TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
+
+Where several numbers go to one place, one of them stays: on CPU the last.
+"""
+_LEAST_OF_A_LINE = """None is (M - 1) stride - 2 padding + kernel_size. Pools
+    whose windows do not reach the end have several sizes with the same result."""
+_LEAST = "None is the least size that the pool comes from."
+_docs = partial(documented, _DOCS, FUNCTIONAL)
+
+
+@_docs(1, places="positions in (L)", size="(L,)", least=_LEAST_OF_A_LINE)
 def max_unpool1d(
     input: ArrayLike,
     indices: ArrayLike,
@@ -143,29 +173,7 @@ def max_unpool1d(
     padding: IntOrTuple = 0,
     output_size: Sequence[int] | None = None,
 ) -> jax.Array:
-    r"""Write the maxima of a signal back to where they stood: torch.nn.functional.max_unpool1d.
-
-    .. math:: y_{n,c,i} = x_{n,c,j} \text{ where } i = \mathrm{indices}_{n,c,j}, \text{ else } 0
-
-    Args:
-      input: (N, C, M) or (C, M), as max_pool1d returns it. A floating dtype.
-      indices: positions in (L), of input's shape: int64, as `max_pool1d` returns them with
-        return_indices=True (int32 where JAX has 64-bit dtypes switched off).
-      kernel_size: size of the pool's window, in samples: an int.
-      stride: step of the window, in samples; None is kernel_size.
-      padding: samples on both sides that the pool added.
-      output_size: (L,), or (N, C, L); None is (M - 1) stride - 2 padding + kernel_size. Pools whose
-        windows do not reach the end have several sizes with the same result.
-
-    Returns:
-      (N, C, L) or (C, L), of the input's dtype. Each number gets the gradient from its place.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; indices outside of the output, where they
-        are known. Under jit what they point to is left out.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
-
-    Where several numbers go to one place, one of them stays: on CPU the last.
+    """Write the maxima of a signal back to where they stood: torch.nn.functional.max_unpool1d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -176,12 +184,11 @@ def max_unpool1d(
       Array([[0., 3., 0., 5.]], dtype=float32)
       >>> max_unpool1d(y, indices, 2, output_size=x.shape[-1:])
       Array([[0., 3., 0., 5., 0.]], dtype=float32)
-
-    Reference: torch.nn.functional.max_unpool1d.
     """
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@_docs(2, places="flat positions in (H, W)", size="(H, W)", least=_LEAST)
 def max_unpool2d(
     input: ArrayLike,
     indices: ArrayLike,
@@ -190,28 +197,7 @@ def max_unpool2d(
     padding: IntOrTuple = 0,
     output_size: Sequence[int] | None = None,
 ) -> jax.Array:
-    r"""Write the maxima of an image back to where they stood: torch.nn.functional.max_unpool2d.
-
-    .. math:: y_{n,c,i} = x_{n,c,j} \text{ where } i = \mathrm{indices}_{n,c,j}, \text{ else } 0
-
-    Args:
-      input: (N, C, H', W') or (C, H', W'), as max_pool2d returns it. A floating dtype.
-      indices: flat positions in (H, W), of input's shape: int64, as `max_pool2d` returns them with
-        return_indices=True (int32 where JAX has 64-bit dtypes switched off).
-      kernel_size: size of the pool's window, in pixels: an int or a pair.
-      stride: step of the window, in pixels; None is kernel_size.
-      padding: pixels on both sides that the pool added.
-      output_size: (H, W), or (N, C, H, W); None is the least size that the pool comes from.
-
-    Returns:
-      (N, C, H, W) or (C, H, W), of the input's dtype. Each number gets the gradient from its place.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; indices outside of the output, where they
-        are known. Under jit what they point to is left out.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
-
-    Where several numbers go to one place, one of them stays: on CPU the last.
+    """Write the maxima of an image back to where they stood: torch.nn.functional.max_unpool2d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -220,12 +206,11 @@ def max_unpool2d(
       >>> max_unpool2d(y, indices, 2)
       Array([[[0., 0.],
               [0., 5.]]], dtype=float32)
-
-    Reference: torch.nn.functional.max_unpool2d.
     """
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@_docs(3, places="flat positions in (D, H, W)", size="(D, H, W)", least=_LEAST)
 def max_unpool3d(
     input: ArrayLike,
     indices: ArrayLike,
@@ -234,29 +219,7 @@ def max_unpool3d(
     padding: IntOrTuple = 0,
     output_size: Sequence[int] | None = None,
 ) -> jax.Array:
-    r"""Write the maxima of a volume back to where they stood: torch.nn.functional.max_unpool3d.
-
-    .. math:: y_{n,c,i} = x_{n,c,j} \text{ where } i = \mathrm{indices}_{n,c,j}, \text{ else } 0
-
-    Args:
-      input: (N, C, D', H', W') or (C, D', H', W'), as max_pool3d returns it. A floating dtype.
-      indices: flat positions in (D, H, W), of input's shape: int64, as `max_pool3d` returns them
-        with return_indices=True (int32 where JAX has 64-bit dtypes switched off).
-      kernel_size: size of the pool's window, in voxels: an int or one a dimension.
-      stride: step of the window, in voxels; None is kernel_size.
-      padding: voxels on both sides that the pool added.
-      output_size: (D, H, W), or (N, C, D, H, W); None is the least size that the pool comes from.
-
-    Returns:
-      (N, C, D, H, W) or (C, D, H, W), of the input's dtype. Each number gets the gradient from its
-      place.
-
-    Raises:
-      ValueError: a shape or a size that PyTorch refuses; indices outside of the output, where they
-        are known. Under jit what they point to is left out.
-      TypeError: a dtype that PyTorch refuses, or arguments of a wrong type.
-
-    Where several numbers go to one place, one of them stays: on CPU the last.
+    """Write the maxima of a volume back to where they stood: torch.nn.functional.max_unpool3d.
 
     Example:
       >>> import jax.numpy as jnp
@@ -265,7 +228,5 @@ def max_unpool3d(
       >>> y, indices = max_pool3d(x, (1, 2, 2), return_indices=True)
       >>> max_unpool3d(y, indices, (1, 2, 2)).shape
       (1, 1, 2, 2)
-
-    Reference: torch.nn.functional.max_unpool3d.
     """
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
