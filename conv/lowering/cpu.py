@@ -12,6 +12,7 @@ from .methods.columns import (
     COLUMNS_OF_LIBRARY,
     IMAGES,
     SPLIT_COLUMNS_OF_LIBRARY,
+    reach_down,
     split_copies,
 )
 from .methods.depthwise import (
@@ -263,8 +264,7 @@ def _once(p: Problem) -> bool:
 
 def _split(p: Problem) -> bool:
     """Whether it is worth while to spell out a kernel's rows and columns in different factors."""
-    reach = p.dilation[0] * (p.kernel[0] - 1)
-    tall = p.out[0] >= p.limits.split_rows * reach
+    tall = p.out[0] >= p.limits.split_rows * reach_down(p)
     return tall and split_copies(p) <= p.limits.split_copies
 
 

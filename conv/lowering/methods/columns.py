@@ -98,11 +98,16 @@ def _spelled_out(p: Problem, size: int | None = None) -> bool:
     return strips * (p.batch // chunk) <= PARTS
 
 
+def reach_down(p: Problem) -> int:
+    """Return how many rows a window has after its first."""
+    return p.dilation[0] * (p.kernel[0] - 1)
+
+
 def _strip(
     p: Problem, x: jax.Array, g: jax.Array, k: Any, rows: int
 ) -> tuple[jax.Array, jax.Array]:
     """Slice strip k of padded images, and of their gradients: `rows` rows."""
-    tall = (rows - 1) * p.stride[0] + p.dilation[0] * (p.kernel[0] - 1) + 1
+    tall = (rows - 1) * p.stride[0] + reach_down(p) + 1
     images = lax.dynamic_slice_in_dim(x, k * rows * p.stride[0], tall, axis=2)
     return images, lax.dynamic_slice_in_dim(g, k * rows, rows, axis=2)
 
@@ -203,7 +208,7 @@ def _product_of_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Arr
     rows, wide = g.shape[2], g.shape[3:]
     kernel, stride, dilation = ((1, *sizes[1:]) for sizes in (p.kernel, p.stride, p.dilation))
     moves = [p.dilation[0] * i for i in range(p.kernel[0])]
-    reach = moves[-1]
+    reach = reach_down(p)
     images, gradients = x.swapaxes(0, 1), g.swapaxes(0, 1)
 
     def patches(some: jax.Array) -> jax.Array:
@@ -238,12 +243,7 @@ def _weight_by_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Arra
 
 def _splits(p: Problem) -> bool:
     strips, _ = _strips(p, p.limits.onednn_columns_bytes, _split_bytes(p))
-    return p.dims == 2 and p.stride[0] == 1 and p.out[0] // strips > _reach(p)
-
-
-def _reach(p: Problem) -> int:
-    """Return how many rows a window has after its first."""
-    return p.dilation[0] * (p.kernel[0] - 1)
+    return p.dims == 2 and p.stride[0] == 1 and p.out[0] // strips > reach_down(p)
 
 
 COLUMNS = Method("columns", {"forward": _forward, "weight": _weight}, _dense, grows=True)
