@@ -23,8 +23,8 @@ from .methods.depthwise import (
     ELEMENTWISE_PHASES,
 )
 from .methods.direct import DIRECT
-from .methods.divided import DIVIDED
-from .methods.exchange import EXCHANGED, OF_SAMPLES, TRANSPOSED_BY_JAX
+from .methods.divided import for_several_devices
+from .methods.exchange import EXCHANGED, OF_SAMPLES
 from .methods.fourier import SPECTRA
 from .methods.grouped import (
     BY_GROUPS,
@@ -458,21 +458,11 @@ def _weight(p: Problem) -> Choice:
 
 _BY_ROLE = {"weight": _weight, "transposed": _transposed, "forward": _forward}
 
-# In programs for several devices XLA gathers both arrays before a weight gradient of spread input,
-# and the input before a grouped convolution. Before a plain weight gradient it gathers nothing.
-SPLIT = (
-    Choice(
-        EXCHANGED,
-        "input and gradient change places",
-        Choice(TRANSPOSED_BY_JAX, "XLA's, of a plain convolution"),
-    ),
-    Choice(DIVIDED, "for several devices: shifts and products are divided"),
-)
 CPU = Platform(
     "cpu",
     choose,
     LIMITS,
     ("float32", "float64", "float16", "bfloat16"),
     widens=True,
-    split=SPLIT,
+    split=for_several_devices("XLA's", in_float32=True),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ._method import STOCK, Choice, Platform
 from ._problem import Problem
 from .methods.depthwise import DEPTHWISE_BY_TAPS
-from .methods.divided import DIVIDED
+from .methods.divided import for_several_devices
 from .methods.exchange import EXCHANGED, RESIDUES, TRANSPOSED_BY_JAX
 from .methods.fourier import SPECTRA, fast_size
 from .methods.pointwise import IMAGE_PRODUCTS
@@ -54,7 +54,6 @@ class Limits:
 
 
 EXCHANGED_ON_GPU = replace(EXCHANGED, in_float32=False)
-DIVIDED_ON_GPU = replace(DIVIDED, in_float32=False)
 CUDNNS = Choice(TRANSPOSED_BY_JAX, "cuDNN's, of a plain convolution")
 
 
@@ -145,8 +144,5 @@ GPU = Platform(
     Limits(),
     ("float32", "bfloat16", "float16"),
     widens=False,
-    split=(
-        Choice(EXCHANGED_ON_GPU, "input and gradient change places", CUDNNS),
-        Choice(DIVIDED_ON_GPU, "for several devices: shifts and products are divided"),
-    ),
+    split=for_several_devices("cuDNN's", in_float32=False),
 )

@@ -5,13 +5,12 @@ Nobody timed these. They are the cost figures of XLA's own compiler for TPU v5e 
 precision, 16 images. `python -m checks.platforms` has that compiler.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ._method import STOCK, Choice, Platform
 from ._problem import Problem
 from .methods.blocks import BLOCKS, merged
-from .methods.divided import DIVIDED
-from .methods.exchange import EXCHANGED, TRANSPOSED_BY_JAX
+from .methods.divided import for_several_devices
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,5 @@ TPU = Platform(
     Limits(),
     ("float32", "bfloat16", "float16"),
     widens=False,
-    split=(
-        Choice(
-            replace(EXCHANGED, in_float32=False),
-            "input and gradient change places",
-            Choice(TRANSPOSED_BY_JAX, "XLA's, of a plain convolution"),
-        ),
-        Choice(
-            replace(DIVIDED, in_float32=False),
-            "for several devices: shifts and products are divided",
-        ),
-    ),
+    split=for_several_devices("XLA's", in_float32=False),
 )

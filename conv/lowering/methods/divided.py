@@ -7,6 +7,7 @@ sharded axis takes a halo from a neighbour, and nothing else leaves a device.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -14,8 +15,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from .._layout import interleave, shifted, total, trim
-from .._method import Method
+from .._method import Choice, Method
 from .._problem import Problem, meets
+from .exchange import EXCHANGED, TRANSPOSED_BY_JAX
 from .transposed import phase_of
 
 # The program has a product for each kernel element.
@@ -79,3 +81,18 @@ DIVIDED = Method(
     ),
     grows=True,
 )
+
+
+def for_several_devices(whose: str, in_float32: bool) -> tuple[Choice, ...]:
+    """Return what a platform chooses from in programs for several devices, in this order.
+
+    XLA gathers both arrays before a weight gradient of spread input, and the input before a grouped
+    convolution. Before a plain weight gradient, `whose` kernel's, it gathers nothing.
+    """
+    plain = Choice(TRANSPOSED_BY_JAX, f"{whose}, of a plain convolution")
+    exchanged = replace(EXCHANGED, in_float32=in_float32)
+    divided = replace(DIVIDED, in_float32=in_float32)
+    return (
+        Choice(exchanged, "input and gradient change places", plain),
+        Choice(divided, "for several devices: shifts and products are divided"),
+    )

@@ -9,14 +9,14 @@ import numpy as np
 import conv
 from conv.lowering._method import STOCK, Choice
 from conv.lowering._problem import Problem
-from conv.lowering.cpu import CPU, SPLIT
+from conv.lowering.cpu import CPU
 from tests.support.agree import draw
 from tests.support.lowerings import compare_marked, counting, lowering_for_cpu
 
 
 def choose(problem: Problem) -> Choice:
     """Choose as for several devices."""
-    return next((c for c in SPLIT if c.method.serves(problem)), Choice(STOCK, "XLA's own"))
+    return next((c for c in CPU.split if c.method.serves(problem)), Choice(STOCK, "XLA's own"))
 
 
 def test_random_convolutions_agree_with_xlas_own() -> None:
