@@ -1,11 +1,13 @@
 """Fractional max pools of two and three dimensions: torch.nn's."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from flax import nnx
 from jax.typing import ArrayLike
 
 from ._arguments import IntOrTuple
+from ._docs import documented
 from ._fractional import fractional_max_pool2d, fractional_max_pool3d
 from ._layer import Layer, Randomness, next_key, own_stream, repeated
 from ._max_pool import Maxima
@@ -59,23 +61,28 @@ class _FractionalMaxPool(Layer):
         return pool(input, *sizes, self.return_indices, given, key=key)
 
 
+_DOCS = """
+Args:
+  kernel_size: size of the windows, in $units: $an_int.
+  output_size: number of windows: $an_int. Default: None, for output_ratio.
+  output_ratio: the same as a part of the input's size, between 0 and 1: $ratio.
+  return_indices: whether to return where the maxima stand, too. Default: False.
+  _random_samples: numbers from [0, 1) that say where the windows stand, (N, C, $dims): a buffer.
+    Default: None, to draw them at each call, in training and in evaluation.
+  rngs: `nnx.Rngs` to draw them from, its stream `windows` (or the default one); or None, if
+    each call is given some.
+
+Raises:
+  ValueError: neither or both of output_size and output_ratio, a ratio that is not between 0 and
+    1; no rngs where they are needed; otherwise, and
+  TypeError: as `fractional_max_pool${dims}d`, when it is called.
+"""
+_docs = partial(documented, _DOCS, "torch.nn")
+
+
+@_docs(2, ratio="a number or a pair")
 class FractionalMaxPool2d(_FractionalMaxPool):
     """Maxima of windows at random steps in images: torch.nn.FractionalMaxPool2d.
-
-    Args:
-      kernel_size: size of the windows, in pixels: an int or a pair.
-      output_size: number of windows: an int or a pair. Default: None, for output_ratio.
-      output_ratio: the same as a part of the input's size, between 0 and 1: a number or a pair.
-      return_indices: whether to return where the maxima stand, too. Default: False.
-      _random_samples: numbers from [0, 1) that say where the windows stand, (N, C, 2): a buffer.
-        Default: None, to draw them at each call, in training and in evaluation.
-      rngs: `nnx.Rngs` to draw them from, its stream `windows` (or the default one); or None, if
-        each call is given some.
-
-    Raises:
-      ValueError: neither or both of output_size and output_ratio, a ratio that is not between 0 and
-        1; no rngs where they are needed; otherwise, and
-      TypeError: as `fractional_max_pool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
@@ -84,31 +91,14 @@ class FractionalMaxPool2d(_FractionalMaxPool):
       >>> pool = FractionalMaxPool2d(2, output_ratio=0.5, rngs=nnx.Rngs(0))
       >>> pool(jnp.ones((2, 3, 9, 8))).shape
       (2, 3, 4, 4)
-
-    Reference: torch.nn.FractionalMaxPool2d.
     """
 
     dims = 2
 
 
+@_docs(3, ratio="a number or one a dimension")
 class FractionalMaxPool3d(_FractionalMaxPool):
     """Maxima of windows at random steps in volumes: torch.nn.FractionalMaxPool3d.
-
-    Args:
-      kernel_size: size of the windows, in voxels: an int or one a dimension.
-      output_size: number of windows: an int or one a dimension. Default: None, for output_ratio.
-      output_ratio: the same as a part of the input's size, between 0 and 1: a number or one a
-        dimension.
-      return_indices: whether to return where the maxima stand, too. Default: False.
-      _random_samples: numbers from [0, 1) that say where the windows stand, (N, C, 3): a buffer.
-        Default: None, to draw them at each call, in training and in evaluation.
-      rngs: `nnx.Rngs` to draw them from, its stream `windows` (or the default one); or None, if
-        each call is given some.
-
-    Raises:
-      ValueError: neither or both of output_size and output_ratio, a ratio that is not between 0 and
-        1; no rngs where they are needed; otherwise, and
-      TypeError: as `fractional_max_pool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
@@ -117,8 +107,6 @@ class FractionalMaxPool3d(_FractionalMaxPool):
       >>> pool = FractionalMaxPool3d(2, output_size=3, rngs=nnx.Rngs(0))
       >>> pool(jnp.ones((3, 8, 7, 6))).shape
       (3, 3, 3, 3)
-
-    Reference: torch.nn.FractionalMaxPool3d.
     """
 
     dims = 3

@@ -1,11 +1,13 @@
 """Max unpooling of one to three dimensions: torch.nn's."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 from jax.typing import ArrayLike
 
 from ._arguments import IntOrTuple
+from ._docs import documented
 from ._layer import Layer, repeated
 from ._max_unpool import max_unpool1d, max_unpool2d, max_unpool3d
 
@@ -29,18 +31,23 @@ class _MaxUnpool(Layer):
         )
 
 
+_DOCS = """
+It is called with what `MaxPool${dims}d(..., return_indices=True)` returns.
+
+Args:
+  kernel_size: size of the pool's window, in $units: $an_int.
+  stride: step of the window; None, the default, is kernel_size.
+  padding: $units on both sides that the pool added. Default: 0.
+
+Raises:
+  ValueError, TypeError: as `max_unpool${dims}d`, when it is called.
+"""
+_docs = partial(documented, _DOCS, "torch.nn")
+
+
+@_docs(1)
 class MaxUnpool1d(_MaxUnpool):
     """Write the maxima of a signal back to where they stood: torch.nn.MaxUnpool1d.
-
-    It is called with what `MaxPool1d(..., return_indices=True)` returns.
-
-    Args:
-      kernel_size: size of the pool's window, in samples: an int.
-      stride: step of the window; None, the default, is kernel_size.
-      padding: samples on both sides that the pool added. Default: 0.
-
-    Raises:
-      ValueError, TypeError: as `max_unpool1d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
@@ -48,25 +55,14 @@ class MaxUnpool1d(_MaxUnpool):
       >>> y, indices = MaxPool1d(2, return_indices=True)(jnp.array([[1.0, 3.0, 2.0, 5.0]]))
       >>> MaxUnpool1d(2)(y, indices)
       Array([[0., 3., 0., 5.]], dtype=float32)
-
-    Reference: torch.nn.MaxUnpool1d.
     """
 
     dims = 1
 
 
+@_docs(2)
 class MaxUnpool2d(_MaxUnpool):
     """Write the maxima of an image back to where they stood: torch.nn.MaxUnpool2d.
-
-    It is called with what `MaxPool2d(..., return_indices=True)` returns.
-
-    Args:
-      kernel_size: size of the pool's window, in pixels: an int or a pair.
-      stride: step of the window; None, the default, is kernel_size.
-      padding: pixels on both sides that the pool added. Default: 0.
-
-    Raises:
-      ValueError, TypeError: as `max_unpool2d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
@@ -74,25 +70,14 @@ class MaxUnpool2d(_MaxUnpool):
       >>> y, indices = MaxPool2d(2, return_indices=True)(jnp.ones((1, 3, 5, 5)))
       >>> MaxUnpool2d(2)(y, indices, output_size=(5, 5)).shape
       (1, 3, 5, 5)
-
-    Reference: torch.nn.MaxUnpool2d.
     """
 
     dims = 2
 
 
+@_docs(3)
 class MaxUnpool3d(_MaxUnpool):
     """Write the maxima of a volume back to where they stood: torch.nn.MaxUnpool3d.
-
-    It is called with what `MaxPool3d(..., return_indices=True)` returns.
-
-    Args:
-      kernel_size: size of the pool's window, in voxels: an int or one a dimension.
-      stride: step of the window; None, the default, is kernel_size.
-      padding: voxels on both sides that the pool added. Default: 0.
-
-    Raises:
-      ValueError, TypeError: as `max_unpool3d`, when it is called.
 
     Example:
       >>> import jax.numpy as jnp
@@ -100,8 +85,6 @@ class MaxUnpool3d(_MaxUnpool):
       >>> y, indices = MaxPool3d(2, return_indices=True)(jnp.ones((1, 3, 4, 4, 4)))
       >>> MaxUnpool3d(2)(y, indices).shape
       (1, 3, 4, 4, 4)
-
-    Reference: torch.nn.MaxUnpool3d.
     """
 
     dims = 3
