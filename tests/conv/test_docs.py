@@ -13,7 +13,6 @@ FILES = ("_avg_pool", "_convolution", "_gradients", "_lp_pool", "_max_pool", "_m
 KINDS = (
     "adaptive_pool",
     "edge_pad",
-    "fractional",
     "lp_pool",
     "pad",
     "pool",
