@@ -1,10 +1,11 @@
 """The arguments of every door, brought to one canonical form. No JAX here."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from convgrad._integers import as_integer
 
 Pairs = tuple[tuple[int, int], ...]
 IntOrTuple = int | Sequence[int]
@@ -12,12 +13,10 @@ IntOrTuple = int | Sequence[int]
 
 def integer(name: str, value: Any, where: str) -> int:
     """Return `value` as an int; Booleans and floats are refused, as by PyTorch."""
-    if not isinstance(value, bool | np.bool_):
-        try:
-            return operator.index(value)
-        except TypeError:
-            pass
-    raise TypeError(f"{where}: {name} must be an integer, got {name}={value!r}")
+    number = as_integer(value)
+    if number is None:
+        raise TypeError(f"{where}: {name} must be an integer, got {name}={value!r}")
+    return number
 
 
 def boolean(name: str, value: Any, where: str) -> bool:

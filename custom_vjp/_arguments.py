@@ -1,6 +1,5 @@
 """What the functions of this package take: arrays, dtypes, dimensions."""
 
-import operator
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 
 from convgrad import _arrays
 from convgrad._arrays import is_complex, is_floating, is_inexact, is_number
+from convgrad._integers import as_integer
 from convgrad._jax import is_traced
 
 DEFAULT = np.dtype("float32")  # what PyTorch makes of integers where a function needs floats
@@ -77,12 +77,9 @@ def reals(where: str, *, as_floats: bool = True, **values: Any) -> list[jax.Arra
 
 def axis(name: str, value: Any, x: jax.Array, where: str) -> int:
     """Return a dimension of `x`, counted from its end where negative, as a number from 0."""
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        index = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{where}: {name} must be an integer, got {name}={value!r}") from None
+    index = as_integer(value)
+    if index is None:
+        raise TypeError(f"{where}: {name} must be an integer, got {name}={value!r}")
     ndim = max(x.ndim, 1)  # an array of shape () may be asked for its dimension 0 or -1
     if not -ndim <= index < ndim:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad._arrays import is_array, is_inexact, is_number
+from convgrad._integers import as_integer
 from grad._fixed_point_solvers import SOLVERS
 
 
@@ -118,11 +118,8 @@ def read_number(name: str, value: Any, most: float = float("inf")) -> float:
 
 def read_count(name: str, value: Any) -> int:
     """Return a positive number of steps or states."""
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or isinstance(value, bool | np.bool_):
+    count = as_integer(value)
+    if count is None:
         raise TypeError(f"fixed_point: {name} must be a positive int, got {name}={value!r}.")
     if not 0 < count < 2**31:
         raise ValueError(f"fixed_point: {name} must be a positive int32, got {name}={value!r}.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from convgrad._arrays import is_array, is_complex, is_inexact
+from convgrad._integers import as_integer
 
 Argnums = int | tuple[int, ...]
 
@@ -131,11 +130,8 @@ def read_chunk_size(value: Any, where: str, words: str) -> int | None:
     """Return how many passes are made at once, None for all."""
     if value is None:
         return None
-    try:
-        size = operator.index(value)
-    except TypeError:
-        size = None
-    if size is None or isinstance(value, bool | np.bool_):
+    size = as_integer(value)
+    if size is None:
         raise TypeError(f"{where}: chunk_size must be an int or None, got chunk_size={value!r}")
     if size < 1:
         raise ValueError(f"{where}: {words}. (got {value})")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from convgrad._arrays import is_complex
+from convgrad._integers import as_integer
 from grad._hessian_products import gradient_of_scalar
 from grad._trace import Inputs, Trace, require_gradient_dtype
 
@@ -101,11 +100,8 @@ def _diagonals(gradient: Trace, given: Inputs, size: int) -> list[jax.Array]:
 def _read_chunk_size(value: Any) -> int:
     if value is None:
         return CHUNK
-    try:
-        size = operator.index(value)
-    except TypeError:
-        size = None
-    if size is None or isinstance(value, bool | np.bool_):
+    size = as_integer(value)
+    if size is None:
         raise TypeError(
             f"hessian_diagonal: chunk_size must be a positive int or None, got {value!r}."
         )

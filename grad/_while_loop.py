@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convgrad._arrays import is_array
+from convgrad._integers import as_integer
 from grad._jaxprs import Body, trace
 from grad._while_plan import make_plan
 from grad._while_primitive import Loop, bind
@@ -159,11 +159,8 @@ def while_loop(
 def _read_max_steps(max_steps: Any) -> int | None:
     if max_steps is None:
         return None
-    try:
-        limit = operator.index(max_steps)
-    except TypeError:
-        limit = None
-    if limit is None or isinstance(max_steps, bool | np.bool_):
+    limit = as_integer(max_steps)
+    if limit is None:
         raise TypeError(f"max_steps must be a positive int or None, got {max_steps!r}.")
     if not 0 < limit <= 2**30:
         raise ValueError(f"max_steps must be positive and at most 2^30, got {max_steps}.")
