@@ -7,8 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
+
+from convgrad._arrays import is_array
 
 from ._layouts import SAME
 from ._state import state_dict
@@ -136,7 +137,7 @@ def _check_ties(given: Mapping[str, Any], tied: list[list[str]], tie_weights: bo
 
 def _set(entry: Entry, value: Any) -> None:
     """Put a tensor in, in its own dtype, and in its own shape where the layout allows it."""
-    if not isinstance(value, jax.Array | np.ndarray | np.generic):
+    if not is_array(value):
         raise TypeError(f"{WHERE}: {entry.name} must be an array, got {type(value)}")
     array = jnp.asarray(value)
     if entry.layout is SAME and len(entry.variables) == 1:

@@ -114,7 +114,7 @@ class Tape:
         return self._run(call, given)
 
     def _run(self, call: Call, given: Any) -> list[Any]:
-        self._restore(call.module, call.buffers)
+        self.restore(call)
         args, kwargs = given
         found = call.module(*args, **kwargs)
         return [x for x in _pytree.tree_leaves(found) if isinstance(x, torch.Tensor)]
@@ -141,7 +141,7 @@ class Tape:
                         [x for x, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
                     )
                 )
-        self._restore(call.module, call.buffers)
+        self.restore(call)
         call.random = any(_apart(a, b) for a, b in zip(outputs, call.outputs, strict=True))
         of_inputs, of_parameters = found[: len(inputs)], iter(found[len(inputs) :])
         gradients = {
@@ -180,11 +180,7 @@ def _copied(module: Any) -> Any:
         part._backward_hooks.clear()
     for parameter in made.parameters():
         parameter.grad = None
-    return made.double() if not any(p.is_complex() for p in made.parameters()) else _complex(made)
-
-
-def _complex(module: Any) -> Any:
-    return module._apply(double)
+    return made._apply(double)
 
 
 def _tensor(leaf: Any) -> Any:
