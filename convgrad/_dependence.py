@@ -17,7 +17,7 @@ import jax
 
 from convgrad import _jax
 from convgrad._arrays import is_inexact
-from convgrad._errors import FUNCTION_TANGENTS, NotLinearError
+from convgrad._errors import FUNCTION, FUNCTION_TANGENTS, NotLinearError
 from convgrad._jax import open_jaxpr
 
 # For each output of an equation, the mask of those of its inputs that it depends on.
@@ -61,7 +61,8 @@ def has_custom_vjp(jaxpr: Any) -> bool:
 
 def has_custom_jvp(jaxpr: Any) -> bool:
     """Whether a jaxpr calls, at any depth, a function with a derivative that forward mode knows."""
-    return _calls("custom_jvp_call", open_jaxpr(jaxpr))
+    jaxpr = open_jaxpr(jaxpr)
+    return _calls("custom_jvp_call", jaxpr) or _calls(FUNCTION, jaxpr)
 
 
 def _calls(name: str, jaxpr: Any) -> bool:

@@ -11,6 +11,10 @@ NEEDS_VALUES = (
 )
 
 
+# The operation that a call of a custom_vjp.Function is where JAX traces. Its parameter `of` has the
+# function's `name`, and the `jaxpr` of its forward.
+FUNCTION = "custom_function"
+
 # The operation that a custom_vjp.Function differentiates to. Its parameter `of` has a function
 # `push`, of residuals and of tangents; `residuals` says how many of the operands are the first.
 FUNCTION_TANGENTS = "custom_function_tangents"

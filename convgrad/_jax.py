@@ -1028,6 +1028,18 @@ def stacked(length: int, aval: Any, mesh_axis: Any = None) -> Any:
     return core.unmapped_aval(length, 0, aval, mesh_axis)
 
 
+def is_mapped_as(value: Any, example: Any) -> bool:
+    """Whether a value of a function under `vmap` is mapped, as `example` is, which is mapped.
+
+    Leans on `Tracer._trace`; without it everything counts as mapped.
+    """
+    try:
+        return getattr(value, "_trace", None) is example._trace
+    except AttributeError as error:
+        lost("the trace of a value", error, WAYS)
+        return True
+
+
 def tangent_aval(aval: Any) -> Any:
     """Return the type that a tangent has of a value of this type.
 

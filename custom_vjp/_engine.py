@@ -1,11 +1,11 @@
-"""From a Function to JAX: one `jax.custom_jvp` a call, whose tangents are a `TangentMap`.
+"""From a Function to JAX: one `OwnDerivative` a call, whose tangents are a `TangentMap`.
 
     apply -> evaluate                 run forward; nothing is differentiated
           -> _rule                    evaluate, and leave a tangent map for what is differentiated
                  reverse mode:  pull  ctx from the residuals, then backward
                  forward mode:  push  ctx from the residuals, then jvp, or backward transposed
 
-The rule evaluates through the same `jax.custom_jvp`, so the next level of differentiation finds it
+The rule evaluates through an `OwnDerivative` again, so the next level of differentiation finds it
 again: outputs that backward uses are differentiated by backward, as in PyTorch.
 """
 
@@ -15,8 +15,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-
 from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
@@ -25,6 +23,7 @@ from ._constants import warn_of_constants
 from ._derivative import Derivative
 from ._manual import vary_alike
 from ._numpy import on_values, refuse_numbers
+from ._own_derivative import OwnDerivative
 from ._tangents import is_zero, shape_of, tangent_type, zero
 from ._vmap import mapped_forward
 
@@ -48,22 +47,20 @@ def evaluate(
     arrays = vary_alike(arrays)
     records: list[Record] = []
 
-    def primal(*arrays: Any) -> tuple[list[Any], list[Any]]:
-        outcome = _forward(call, asked, arrays)
+    def results(outcome: Outcome) -> list[Any]:
         records[:] = [outcome.record]
-        return outcome.outputs, outcome.extras if keep else []
+        return [*outcome.outputs, *(outcome.extras if keep else [])]
 
-    def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    def primal(*arrays: Any) -> list[Any]:
+        return results(_forward(call, asked, arrays))
+
+    def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         outcome, moved = _rule(call, primals, tangents, asked if keep else None)
-        records[:] = [outcome.record]
-        extras = outcome.extras if keep else []
-        return (outcome.outputs, extras), (moved, [zero(extra) for extra in extras])
+        return results(outcome), moved
 
-    primal.__name__ = call.name
-    function = jax.custom_jvp(primal)
-    function.defjvp(rule, symbolic_zeros=True)
-    outputs, extras = function(*arrays)
-    return Outcome(outputs, extras, records[0])
+    flat = OwnDerivative(call.name, primal, rule, lambda: sum(records[0].is_output))(*arrays)
+    count = sum(records[0].is_output)
+    return Outcome(flat[:count], flat[count:], records[0])
 
 
 def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:

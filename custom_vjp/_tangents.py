@@ -4,8 +4,8 @@ JAX differentiates in two steps: it first builds the linear map from tangents in
 and for reverse mode transposes that map. `tangent_map_p` is such a map, left closed: transposing it
 calls `pull`, evaluating it calls `push`. Neither is run before it is needed.
 
-This is the one file of the package that defines an operation. `jax.custom_derivatives.linear_call`
-is nearly the same, but has no batching rule and cannot be differentiated in its residuals.
+`jax.custom_derivatives.linear_call` is nearly the same, but has no batching rule and cannot be
+differentiated in its residuals.
 """
 
 from __future__ import annotations

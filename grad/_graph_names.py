@@ -10,6 +10,7 @@ import jax
 
 from convgrad import _jax
 from convgrad._dependence import carries_gradient
+from convgrad._errors import FUNCTION
 from convgrad._jax import is_literal, name_of, open_jaxpr
 
 _JAX_FOLDER = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
@@ -88,6 +89,8 @@ def node_name(eqn: Any) -> str:
             return builder(eqn)
         except _jax.Moved:
             return _NAMES.get(name) or _camel(name)
+    if name == FUNCTION:
+        return f"{_jax.parameter(eqn, 'of').name}Backward"
     if name.startswith(("custom_jvp_call", "custom_vjp_call")):
         inner = _inner(eqn)
         return jax_function_name(eqn) or f"{_function_name(inner)}Backward"

@@ -23,7 +23,6 @@ class Case:
     arrays: tuple[np.ndarray, ...]
     others: tuple[Any, ...] = ()
     mapped: tuple[int | None, ...] = (0,)
-    second: bool = True
 
 
 # The weights of the outputs make the incoming gradients of both signs.
@@ -35,9 +34,7 @@ CASES = {
     ),
     "sparsemax": Case(lambda m, *args: m.Sparsemax.apply(*args), (X,), (0,)),
     "sparsemax, last": Case(lambda m, *args: m.Sparsemax.apply(*args), (X,)),
-    "spikes in scan": Case(
-        lambda m, *args: m.leaky_neurons(*args), NEURONS, (), (0, None, None), second=False
-    ),
+    "spikes in scan": Case(lambda m, *args: m.leaky_neurons(*args), NEURONS, (), (0, None, None)),
     "spikes": Case(lambda m, *args: m.unrolled_neurons(*args), NEURONS, (), (0, None, None)),
     "reversed gradient": Case(lambda m, *args: m.ReverseGradient.apply(*args), (X,), (0.25,)),
     "codebook": Case(
@@ -80,8 +77,7 @@ def in_jax(case: Case) -> Callable[..., Any]:
             return sum((g**2).sum() / 2 for g in gradients(*xs))
 
         value = loss(case, moved_jax, jnp.asarray, *arrays)
-        second = jax.grad(energy, places)(*arrays) if case.second else ()
-        return value, gradients(*arrays), second
+        return value, gradients(*arrays), jax.grad(energy, places)(*arrays)
 
     return everything
 
@@ -92,7 +88,7 @@ def compare(found: Any, expected: Any) -> None:
     assert_same(value, expected[0].detach())
     for mine, right in zip(first, expected[1], strict=True):
         assert_same(mine, right.detach(), "gradient", scale=10)
-    for mine, right in zip(second, expected[2] if second else (), strict=True):
+    for mine, right in zip(second, expected[2], strict=True):
         assert_same(mine, right.detach(), "second gradient", scale=100)
 
 
@@ -149,7 +145,7 @@ def test_inputs_that_need_no_gradient(case: Case) -> None:
 def test_products(case: Case) -> None:
     """By going back twice, as in PyTorch, where backward is not linear: the lower bound's."""
     vectors = [draw(20 + i, a.shape) for i, a in enumerate(case.arrays)]
-    for name in ("jvp", "hvp") if case.second else ("jvp",):
+    for name in ("jvp", "hvp"):
         right = getattr(torch.autograd.functional, name)(
             lambda *xs: loss(case, moved_torch, to_torch, *xs),
             tuple(map(to_torch, case.arrays)),
@@ -178,38 +174,68 @@ def test_the_numbers_of_the_codes_have_no_gradient() -> None:
         )
 
 
-def test_second_derivatives_through_scan_are_jaxs() -> None:
-    """JAX drops every derivative of its own from a scan's second pass, jax.custom_jvp's too."""
-    args = tuple(map(jnp.asarray, NEURONS))
+def two_scans(step: Callable[..., Any], carry: Any, xs: Any) -> Any:
+    """A scan of scans, over one row after the other."""
+    body = lambda carry, x: jax.lax.scan(step, carry, x[None])  # noqa: E731
+    return jax.lax.scan(body, carry, xs)
 
-    def second(neurons: Callable[..., Any]) -> Any:
-        def slope(currents: Any) -> Any:
-            return jax.grad(lambda c: neurons(c, *args[1:]).sum())(currents)
 
-        return jax.jit(jax.grad(lambda c: (slope(c) ** 2).sum()))(args[0])
+LOOPS: dict[str, Callable[..., Any]] = {
+    "scan": jax.lax.scan,
+    "checkpoint": lambda step, carry, xs: jax.lax.scan(jax.checkpoint(step), carry, xs),
+    "unrolled by two": lambda step, carry, xs: jax.lax.scan(step, carry, xs, unroll=2),
+    "scan of scans": two_scans,
+    "jit": lambda step, carry, xs: jax.lax.scan(jax.jit(step), carry, xs),
+    "cond": lambda step, carry, xs: jax.lax.scan(
+        lambda c, x: jax.lax.cond(jnp.max(x) > -99, step, lambda c, x: (c, None), c, x), carry, xs
+    ),
+    "fori_loop": lambda step, carry, xs: (
+        jax.lax.fori_loop(0, len(xs), lambda i, c: step(c, xs[i])[0], carry),
+        None,
+    ),
+}
 
-    @jax.custom_jvp
-    def spike(x: Any) -> Any:
-        return (x > 0).astype(x.dtype)
 
-    @spike.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        return spike(*primals), tangents[0] / (1 + (jnp.pi * primals[0]) ** 2)
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["", "jit"])
+def test_second_derivatives_through_loops(loop: Any, wrap: Any) -> None:
+    """A loop of JAX's does not open what has a derivative of its own: PyTorch's in a loop."""
+    tensors = [to_torch(a, requires_grad=True) for a in NEURONS]
+    value = (moved_torch.leaky_neurons(*tensors) ** 2).sum()
+    first = torch.autograd.grad(value, tensors, create_graph=True)
+    right = torch.autograd.grad(sum((g**2).sum() for g in first), tensors)
 
-    def plain(currents: Any, w: Any, leak: Any) -> Any:
-        def step(carry: Any, current: Any) -> Any:
-            potential, counts = carry
-            potential = leak * potential + current @ w
-            spikes = spike(potential - 1.0)
-            potential = potential - spikes
-            return (potential, counts + spikes * jax.nn.sigmoid(potential)), None
+    def energy(*arrays: Any) -> Any:
+        gradients = jax.grad(
+            lambda *xs: (moved_jax.leaky_neurons(*xs, loop=loop) ** 2).sum(), (0, 1, 2)
+        )(*arrays)
+        return sum((g**2).sum() for g in gradients)
 
-        zeros = jnp.zeros_like(currents[0])
-        return jax.lax.scan(step, (zeros, zeros), currents)[0][1]
+    found = wrap(jax.grad(energy, (0, 1, 2)))(*map(jnp.asarray, NEURONS))
+    for mine, other in zip(found, right, strict=True):
+        assert_same(mine, other, scale=1000)
 
-    ours = second(moved_jax.leaky_neurons)
-    np.testing.assert_allclose(ours, second(plain), rtol=1e-9, atol=1e-12)
-    assert np.abs(ours - second(moved_jax.unrolled_neurons)).max() > 1e-3
+
+def test_third_derivative_through_scan() -> None:
+    """Of a cube whose backward says five times the square."""
+    rate = 0.9
+
+    def power(x: Any, order: int) -> Any:
+        """The derivatives of the last of three values, each the cube of the one before."""
+        loop = lambda x: jax.lax.scan(  # noqa: E731
+            lambda c, _: (rate * moved_jax.FiveSquares.apply(c), None), x, None, length=3
+        )[0]
+        for _ in range(order):
+            loop = jax.grad(loop)
+        return loop(x)
+
+    t = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    value = t
+    for _ in range(3):
+        value = rate * moved_torch.FiveSquares.apply(value)
+    for order in range(1, 4):
+        (value,) = torch.autograd.grad(value, t, create_graph=True)
+        assert_same(jax.jit(power, static_argnums=1)(jnp.array(0.7), order), value.detach())
 
 
 def test_training_through_spikes() -> None:

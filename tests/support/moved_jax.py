@@ -128,16 +128,30 @@ class LowerBound(Function):
         return passes.astype(grad_output.dtype) * grad_output, None
 
 
-def leaky_neurons(currents: Any, w: Any, leak: Any) -> Any:
+class FiveSquares(Function):
+    """A cube, whose gradient is not the cube's: whoever opens it sees three squares, not five."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return grad_output * 5 * x**2
+
+
+def leaky_neurons(currents: Any, w: Any, leak: Any, loop: Any = jax.lax.scan) -> Any:
     """Neurons that integrate, leak, fire and start anew; the number of spikes of each."""
 
     zeros = jnp.zeros_like(currents[0])
     step = functools.partial(_step, w, leak)
-    return jax.lax.scan(step, (zeros, zeros), currents)[0][1]
+    return loop(step, (zeros, zeros), currents)[0][1]
 
 
 def unrolled_neurons(currents: Any, w: Any, leak: Any) -> Any:
-    """The same in a loop of Python's, for second derivatives."""
+    """The same in a loop of Python's."""
     carry = (jnp.zeros_like(currents[0]),) * 2
     for current in currents:
         carry, _ = _step(w, leak, carry, current)

@@ -130,6 +130,20 @@ class LowerBound(Function):
         return passes.type(grad_output.dtype) * grad_output, None
 
 
+class FiveSquares(Function):
+    """A cube, whose gradient is not the cube's: whoever opens it sees three squares, not five."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return grad_output * 5 * x**2
+
+
 def leaky_neurons(currents: Any, w: Any, leak: Any) -> Any:
     """Neurons that integrate, leak, fire and start anew; the number of spikes of each."""
     potential = torch.zeros_like(currents[0])
