@@ -63,9 +63,9 @@ def lecture(argv: Sequence[str]) -> int:
         require_images()
     # What runs is imported late: help and wrong usage answer at once.
     from ._report import to_json
-    from ._rows import ROWS
     from ._table import console_for, print_row, print_table, print_tally, run_rows
     from ._versions import versions
+    from .lecture import ROWS
 
     numbers = sorted(set(options.row)) if options.row else sorted(ROWS)
     results = run_rows([ROWS[number] for number in numbers])
@@ -107,10 +107,10 @@ def semantics(argv: Sequence[str]) -> int:
     parser = _semantics_parser()
     options = parser.parse_args(argv)
     require_torch()
-    from ._conventions import ROWS
     from ._semantics import print_conventions, print_tally, run_conventions, to_json
     from ._table import console_for
     from ._versions import versions
+    from .conventions import ROWS
 
     rows = [row for row in ROWS if options.only in row.name]
     if not rows:

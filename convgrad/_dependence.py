@@ -16,9 +16,10 @@ from typing import Any
 import jax
 
 from convgrad import _jax
-from convgrad._arrays import is_inexact
-from convgrad._errors import FUNCTION, FUNCTION_TANGENTS, NotLinearError
-from convgrad._jax import open_jaxpr
+
+from ._arrays import is_inexact
+from ._errors import FUNCTION, FUNCTION_TANGENTS, NotLinearError
+from ._jax import open_jaxpr
 
 # For each output of an equation, the mask of those of its inputs that it depends on.
 Flow = list[int]

@@ -5,8 +5,8 @@
 """
 
 from . import functional
-from ._function import Function, once_differentiable
 from ._lecture import add, max, split
+from .function._function import Function, once_differentiable
 from .functional import (
     abs,
     amax,

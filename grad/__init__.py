@@ -1,32 +1,32 @@
 """Automatic differentiation with PyTorch's names on JAX's transformations."""
 
-from grad._backward import backward as backward
-from grad._detach import detach as detach
-from grad._detach import no_grad as no_grad
-from grad._fixed_point import fixed_point as fixed_point
-from grad._fixed_point_solvers import FixedPointInfo as FixedPointInfo
-from grad._functional import jvp as jvp
-from grad._functional import vjp as vjp
-from grad._gradcheck import gradcheck as gradcheck
-from grad._gradcheck import gradgradcheck as gradgradcheck
-from grad._gradcheck_problem import GradcheckError as GradcheckError
-from grad._graph import AccumulateGrad as AccumulateGrad
-from grad._graph import Graph as Graph
-from grad._graph import Node as Node
-from grad._graph import graph as graph
-from grad._hessian_diagonal import hessian_diagonal as hessian_diagonal
-from grad._hessian_products import hvp as hvp
-from grad._hessian_products import vhp as vhp
-from grad._hook import hook as hook
-from grad._jacobian import hessian as hessian
-from grad._jacobian import jacobian as jacobian
-from grad._programs import dot as dot
-from grad._programs import double_until as double_until
-from grad._programs import mean_of_squares as mean_of_squares
-from grad._tap import Tapped as Tapped
-from grad._tap import gradients_of as gradients_of
-from grad._tap import tap as tap
-from grad._while_loop import while_loop as while_loop
+from ._backward import backward as backward
+from ._detach import detach as detach
+from ._detach import no_grad as no_grad
+from ._programs import dot as dot
+from ._programs import double_until as double_until
+from ._programs import mean_of_squares as mean_of_squares
+from .checking._gradcheck import gradcheck as gradcheck
+from .checking._gradcheck import gradgradcheck as gradgradcheck
+from .checking._problem import GradcheckError as GradcheckError
+from .fixed_points._fixed_point import fixed_point as fixed_point
+from .fixed_points._solvers import FixedPointInfo as FixedPointInfo
+from .graphs._graph import AccumulateGrad as AccumulateGrad
+from .graphs._graph import Graph as Graph
+from .graphs._graph import Node as Node
+from .graphs._graph import graph as graph
+from .loops._while_loop import while_loop as while_loop
+from .products._functional import jvp as jvp
+from .products._functional import vjp as vjp
+from .products._hessian_diagonal import hessian_diagonal as hessian_diagonal
+from .products._hessian_products import hvp as hvp
+from .products._hessian_products import vhp as vhp
+from .products._jacobian import hessian as hessian
+from .products._jacobian import jacobian as jacobian
+from .taps._hook import hook as hook
+from .taps._tap import Tapped as Tapped
+from .taps._tap import gradients_of as gradients_of
+from .taps._tap import tap as tap
 
 __all__ = [
     "AccumulateGrad",

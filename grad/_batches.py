@@ -11,7 +11,8 @@ from jax import lax
 
 from convgrad import _jax
 from convgrad._jax import Axis
-from grad._jaxprs import Flags, call
+
+from ._jaxprs import Flags, call
 
 
 def map_body(body: Any, ins: Flags, outs: Flags, axis: Axis) -> Callable[..., list[Any]]:
@@ -35,7 +36,7 @@ def map_avals(avals: Sequence[Any], flags: Sequence[bool], axis: Axis) -> list[A
 
 
 def choose(active: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
-    """Return ``new`` for the examples that are active, else ``old``."""
+    """Return `new` for the examples that are active, else `old`."""
     return jnp.where(lax.expand_dims(active, range(active.ndim, new.ndim)), new, old)
 
 
@@ -53,7 +54,7 @@ def borrow(active: jax.Array, operands: Sequence[Any], flags: Sequence[bool]) ->
 
 
 def to_front(value: Any, dim: int | None, place: int = 0) -> Any:
-    """Move the batch dimension, if there is one, to ``place``."""
+    """Move the batch dimension, if there is one, to `place`."""
     return value if dim is None else jnp.moveaxis(value, dim, place)
 
 

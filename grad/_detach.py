@@ -1,4 +1,4 @@
-"""Values that carry no gradient: ``detach`` and ``no_grad``."""
+"""Values that carry no gradient: `detach` and `no_grad`."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ T = TypeVar("T")
 
 
 def detach(x: T) -> T:
-    """Return ``x`` as a constant: no gradient flows back through the result.
+    """Return `x` as a constant: no gradient flows back through the result.
 
-    ``detach(x) = x`` and ``d detach(x) / dx = 0``.
+    `detach(x) = x` and `d detach(x) / dx = 0`.
 
     Args:
-        x: an array, or any pytree of arrays; any shape and dtype. Leaves that are not arrays pass
-            through unchanged.
+      x: an array, or any pytree of arrays; any shape and dtype. Leaves that are not arrays pass
+        through unchanged.
 
     Returns:
-        The same values in the same structure, shape and dtype.
+      The same values in the same structure, shape and dtype.
 
-    Departs from PyTorch: the result shares no memory with ``x`` that could be written to.
+    Departs from PyTorch: the result shares no memory with `x` that could be written to.
 
     Example:
-        >>> import jax
-        >>> import jax.numpy as jnp
-        >>> from grad import detach
-        >>> print(jax.grad(lambda x: detach(x) * x)(jnp.float32(3.0)))
-        3.0
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from grad import detach
+      >>> print(jax.grad(lambda x: detach(x) * x)(jnp.float32(3.0)))
+      3.0
 
-    Reference: ``torch.Tensor.detach``.
+    Reference: `torch.Tensor.detach`.
     """
     return jax.tree.map(lambda leaf: lax.stop_gradient(leaf) if is_array(leaf) else leaf, x)
 
@@ -49,34 +49,34 @@ def no_grad() -> NoGrad: ...
 
 
 def no_grad(func: Any = None) -> Any:
-    """Wrap ``func`` so that nothing it computes carries a gradient.
+    """Wrap `func` so that nothing it computes carries a gradient.
 
-    ``no_grad(func)(*args) = detach(func(*args))``, which also holds for the values that ``func``
-    closes over. ``backward`` through the result raises a RuntimeError, as it does in PyTorch.
+    `no_grad(func)(*args) = detach(func(*args))`, which also holds for the values that `func`
+    closes over. `backward` through the result raises a RuntimeError, as it does in PyTorch.
 
     Args:
-        func: any function of arrays. ``no_grad`` also works as a decorator, with and without
-            parentheses.
+      func: any function of arrays. `no_grad` also works as a decorator, with and without
+        parentheses.
 
     Returns:
-        A function with the same signature; of a generator function, a generator function whose
-        values are detached.
+      A function with the same signature; of a generator function, a generator function whose
+      values are detached.
 
     Raises:
-        TypeError: ``func`` cannot be called; ``with no_grad():``, which a program of pure functions
-            cannot do: no state says which operations are inside.
+      TypeError: `func` cannot be called; `with no_grad():`, which a program of pure functions
+        cannot do: no state says which operations are inside.
 
-    Departs from PyTorch: an input that ``func`` returns as it is comes back detached.
+    Departs from PyTorch: an input that `func` returns as it is comes back detached.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> from grad import backward, no_grad
-        >>> backward(no_grad(jnp.sum), jnp.ones(3))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-            ...
-        RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn...
+      >>> import jax.numpy as jnp
+      >>> from grad import backward, no_grad
+      >>> backward(no_grad(jnp.sum), jnp.ones(3))  # doctest: +ELLIPSIS
+      Traceback (most recent call last):
+          ...
+      RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn...
 
-    Reference: ``torch.no_grad``; the lecture's last lines on inference.
+    Reference: `torch.no_grad`; the lecture's last lines on inference.
     """
     if func is None:
         return NoGrad()
@@ -102,10 +102,10 @@ def no_grad(func: Any = None) -> Any:
 
 
 class NoGrad:
-    """``no_grad()``: a decorator, and no context manager."""
+    """`no_grad()`: a decorator, and no context manager."""
 
     def __call__(self, func: Callable[P, T]) -> Callable[P, T]:
-        """Wrap a function, as ``no_grad(func)`` does."""
+        """Wrap a function, as `no_grad(func)` does."""
         return no_grad(func)
 
     def __enter__(self) -> None:

@@ -45,7 +45,7 @@ def call(closed: Any, args: Sequence[Any]) -> list[Any]:
 class Body(NamedTuple):
     """What a loop does in a trip: a jaxpr, and the same function written to be differentiated.
 
-    They differ in a batch, in which an example may be done; see ``borrow``.
+    They differ in a batch, in which an example may be done; see `borrow`.
 
     It is printed by its name: written out, one loop inside another would double what is inside.
     """

@@ -13,31 +13,31 @@ from convgrad._arrays import is_array, is_complex, is_inexact
 
 
 def mean_of_squares(x: jax.Array) -> jax.Array:
-    """Return the mean of ``3 (x - 2)^2``, the lecture's first scalar.
+    """Return the mean of `3 (x - 2)^2`, the lecture's first scalar.
 
-    ``y = x - 2``, ``z = 3 y^2``, ``a = mean(z)``, and so ``da/dx = 6 (x - 2) / x.size``.
+    `y = x - 2`, `z = 3 y^2`, `a = mean(z)`, and so `da/dx = 6 (x - 2) / x.size`.
 
     Args:
-        x: floating point or complex array of any shape.
+      x: floating point or complex array of any shape.
 
     Returns:
-        The mean, a scalar array of the dtype of ``x``.
+      The mean, a scalar array of the dtype of `x`.
 
     Raises:
-        TypeError: ``x`` is not an array, or has an integer or boolean dtype.
+      TypeError: `x` is not an array, or has an integer or boolean dtype.
 
     Example:
-        >>> import jax
-        >>> import jax.numpy as jnp
-        >>> from grad import mean_of_squares
-        >>> x = jnp.array([[1.0, 2.0], [3.0, 4.0]])
-        >>> print(mean_of_squares(x))
-        4.5
-        >>> print(jax.grad(mean_of_squares)(x))
-        [[-1.5  0. ]
-         [ 1.5  3. ]]
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from grad import mean_of_squares
+      >>> x = jnp.array([[1.0, 2.0], [3.0, 4.0]])
+      >>> print(mean_of_squares(x))
+      4.5
+      >>> print(jax.grad(mean_of_squares)(x))
+      [[-1.5  0. ]
+       [ 1.5  3. ]]
 
-    Reference: the lecture, from ``x`` to ``a``.
+    Reference: the lecture, from `x` to `a`.
     """
     _require_inexact("x", x)
     y = jnp.asarray(x) - 2
@@ -45,42 +45,42 @@ def mean_of_squares(x: jax.Array) -> jax.Array:
 
 
 def double_until(x: jax.Array, bound: Any = 1000.0) -> tuple[jax.Array, jax.Array]:
-    """Double ``x`` once, and then on until its norm reaches ``bound``.
+    """Double `x` once, and then on until its norm reaches `bound`.
 
-    ``y = 2 x``; while ``norm(y) < bound``: ``y = 2 y``. With ``i`` doublings in the loop
-    ``y = 2^(i+1) x``, and the gradient is ``2^(i+1) v``: ``i`` can be read off it without
-    knowing ``x``.
+    `y = 2 x`; while `norm(y) < bound`: `y = 2 y`. With `i` doublings in the loop
+    `y = 2^(i+1) x`, and the gradient is `2^(i+1) v`: `i` can be read off it without
+    knowing `x`.
 
     The loop decides on values that carry no gradient and stays inside the compiled program. The
     result is one product with its constant outcome, so reverse mode, forward mode, any order,
-    ``vmap`` (every example with its own ``i``) and ``jit`` work.
+    `vmap` (every example with its own `i`) and `jit` work.
 
     Args:
-        x: floating point or complex array of any shape.
-        bound: a real number or a scalar array, which may be traced. It carries no gradient.
+      x: floating point or complex array of any shape.
+      bound: a real number or a scalar array, which may be traced. It carries no gradient.
 
     Returns:
-        ``(y, i)``: ``y`` in the shape and dtype of ``x``, bit for bit what doubling in a loop
-        gives, and ``i``, an int32 scalar.
+      `(y, i)`: `y` in the shape and dtype of `x`, bit for bit what doubling in a loop
+      gives, and `i`, an int32 scalar.
 
     Raises:
-        TypeError: ``x`` is not an array or not floating point or complex, ``bound`` is not a real
-            number.
-        ValueError: ``bound`` is not a scalar.
+      TypeError: `x` is not an array or not floating point or complex, `bound` is not a real
+        number.
+      ValueError: `bound` is not a scalar.
 
-    Departs from PyTorch: an ``x`` of zeros (or of size 0) would be doubled forever there; here the
-    loop ends at once with ``i = 0``. XLA treats subnormal numbers as zeros on CPU, so an ``x`` of
+    Departs from PyTorch: an `x` of zeros (or of size 0) would be doubled forever there; here the
+    loop ends at once with `i = 0`. XLA treats subnormal numbers as zeros on CPU, so an `x` of
     nothing else (below 1.2e-38 in float32) counts as zeros.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> from grad import double_until, vjp
-        >>> y, i = double_until(jnp.array([0.5, -1.0, 1.5]))
-        >>> print(y, i)
-        [  512. -1024.  1536.] 9
-        >>> x, v = jnp.array([0.5, -1.0, 1.5]), jnp.array([1.0, 2.0, 0.5])
-        >>> print(vjp(lambda x: double_until(x)[0], x, v)[1])
-        [1024. 2048.  512.]
+      >>> import jax.numpy as jnp
+      >>> from grad import double_until, vjp
+      >>> y, i = double_until(jnp.array([0.5, -1.0, 1.5]))
+      >>> print(y, i)
+      [  512. -1024.  1536.] 9
+      >>> x, v = jnp.array([0.5, -1.0, 1.5]), jnp.array([1.0, 2.0, 0.5])
+      >>> print(vjp(lambda x: double_until(x)[0], x, v)[1])
+      [1024. 2048.  512.]
 
     Reference: the lecture, "from basic to crazy".
     """
@@ -108,31 +108,31 @@ def double_until(x: jax.Array, bound: Any = 1000.0) -> tuple[jax.Array, jax.Arra
 
 
 def dot(x: jax.Array, w: jax.Array) -> jax.Array:
-    """Return the scalar product ``w @ x``.
+    """Return the scalar product `w @ x`.
 
-    ``z = sum_j w_j x_j``, and so ``dz/dx = w`` and ``dz/dw = x``.
+    `z = sum_j w_j x_j`, and so `dz/dx = w` and `dz/dw = x`.
 
     Args:
-        x: array of shape ``(n,)``.
-        w: array of shape ``(n,)`` and of the dtype of ``x``.
+      x: array of shape `(n,)`.
+      w: array of shape `(n,)` and of the dtype of `x`.
 
     Returns:
-        The scalar product, a scalar array of the common dtype.
+      The scalar product, a scalar array of the common dtype.
 
     Raises:
-        TypeError: an argument is not an array, or the dtypes differ.
-        ValueError: an argument does not have one dimension, or the lengths differ.
+      TypeError: an argument is not an array, or the dtypes differ.
+      ValueError: an argument does not have one dimension, or the lengths differ.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> from grad import backward, dot
-        >>> x, w = jnp.arange(1.0, 4.0), jnp.ones(3)
-        >>> print(dot(x, w))
-        6.0
-        >>> print(backward(lambda w: dot(x, w), w))
-        [1. 2. 3.]
+      >>> import jax.numpy as jnp
+      >>> from grad import backward, dot
+      >>> x, w = jnp.arange(1.0, 4.0), jnp.ones(3)
+      >>> print(dot(x, w))
+      6.0
+      >>> print(backward(lambda w: dot(x, w), w))
+      [1. 2. 3.]
 
-    Reference: the lecture, on inference; ``torch.dot``.
+    Reference: the lecture, on inference; `torch.dot`.
     """
     for name, value in (("x", x), ("w", w)):
         _require_array(name, value)

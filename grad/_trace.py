@@ -15,12 +15,13 @@ from convgrad import _jax
 from convgrad._arrays import conj, is_complex, is_inexact
 from convgrad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from convgrad._errors import NEEDS_VALUES
-from grad._trees import OUTPUTS, flatten
+
+from ._trees import OUTPUTS, flatten
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A user's ``inputs`` argument: its leaves, its structure, and how a function takes it."""
+    """A user's `inputs` argument: its leaves, its structure, and how a function takes it."""
 
     leaves: list[Any]
     treedef: Any
@@ -29,7 +30,7 @@ class Inputs:
 
     @classmethod
     def read(cls, inputs: Any, caller: str) -> Inputs:
-        """Flatten ``inputs``; every leaf must be an array."""
+        """Flatten `inputs`; every leaf must be an array."""
         leaves, treedef = flatten("inputs", inputs, caller)
         return cls(leaves, treedef, isinstance(inputs, tuple), caller)
 
@@ -39,7 +40,7 @@ class Inputs:
         return cls(list(leaves), jax.tree.structure(tuple(leaves)), True)
 
     def call(self, func: Callable[..., Any], leaves: Sequence[Any]) -> Any:
-        """Call ``func`` as PyTorch does: a tuple is splatted, anything else is one argument."""
+        """Call `func` as PyTorch does: a tuple is splatted, anything else is one argument."""
         inputs = jax.tree.unflatten(self.treedef, leaves)
         if self.splat:
             return func(*inputs)
@@ -116,7 +117,7 @@ class Trace:
 
         Integers have none, and get zeros. Forward mode does it in one pass. A function with a
         backward pass of its own has no forward mode; its pullback is transposed, as PyTorch does.
-        With ``back_twice`` so is one that is not linear: at cotangents of 0, again as in PyTorch.
+        With `back_twice` so is one that is not linear: at cotangents of 0, again as in PyTorch.
         """
         transposed = self._closed is None or has_custom_vjp(self._closed)
         push = self._transposed_pullback() if transposed else self.forward_mode
@@ -158,7 +159,7 @@ class Trace:
         return apply
 
     def compiled(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``(leaves, *args) -> method(self.at(leaves), *args)``, under jit if it can be."""
+        """Return `(leaves, *args) -> method(self.at(leaves), *args)`, under jit if it can be."""
 
         def call(leaves: Sequence[Any], *args: Any) -> Any:
             return method(self.at(leaves), *args)
@@ -178,12 +179,12 @@ class Trace:
 
 
 def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
-    """Read the program of ``func`` at ``inputs``.
+    """Read the program of `func` at `inputs`.
 
     The dependences are read off the jaxpr. A function that branches on values in Python has none;
-    it is evaluated at the values themselves, which works outside ``jit`` only, and the dependences
+    it is evaluated at the values themselves, which works outside `jit` only, and the dependences
     are read off its linearised form. That form drops operations whose derivative is zero
-    everywhere (``floor``, ``sign``), which then do not connect.
+    everywhere (`floor`, `sign`), which then do not connect.
     """
     structures: list[Any] = []
 
@@ -208,7 +209,7 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
 def _of_real(
     pull: Callable[[Any], Any], outputs: Sequence[Any], real: Sequence[int]
 ) -> Callable[..., Any]:
-    """Restrict a pullback to the cotangents of the outputs numbered in ``real``."""
+    """Restrict a pullback to the cotangents of the outputs numbered in `real`."""
 
     def back(*cotangents: Any) -> Any:
         full: list[Any] = [np.zeros(output.shape, jax.dtypes.float0) for output in outputs]

@@ -13,7 +13,7 @@ OUTPUTS = "outputs of the user-provided function"
 
 
 def is_none(x: Any) -> bool:
-    """Whether ``x`` is None: as a leaf, so that its place is seen."""
+    """Whether `x` is None: as a leaf, so that its place is seen."""
     return x is None
 
 
@@ -61,9 +61,9 @@ def _advice(leaf: Any) -> str:
 
 
 def unflatten_up_to(structure: Any, tree: Any) -> list[Any] | None:
-    """Return what ``tree`` has in the places of the arrays of a structure: arrays, or None.
+    """Return what `tree` has in the places of the arrays of a structure: arrays, or None.
 
-    None (for all) where ``tree`` has another structure.
+    None (for all) where `tree` has another structure.
     """
     count = structure.num_leaves
     given: Any

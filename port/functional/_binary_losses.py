@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from custom_vjp._rules import derivative
+from custom_vjp.functional._rules import derivative
 
 from ._arguments import array, check_same_dtype, floating, optional, wide
 from ._reduction import EPSILON, check_inside, outside_is_nan, reduced, reduction_of

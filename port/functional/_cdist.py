@@ -10,7 +10,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from custom_vjp import functional as conventions
-from custom_vjp._rules import divide, keep
+from custom_vjp.functional._rules import divide, keep
 
 from ._arguments import FLOATING, array, check_dtype, check_same_dtype
 from ._reduction import known

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from custom_vjp._rules import derivative, keep
+from custom_vjp.functional._rules import derivative, keep
 
 from ._arguments import array, boolean, check_dtype, integer, is_traced
 from ._reduction import check_inside, outside_is_nan, reduced, reduction_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compare._cli import FIRST, LAST
-from compare._rows import ROWS
+from compare.lecture import ROWS
 
 GRADIENT = [[-1.5, 0], [1.5, 3]]
 

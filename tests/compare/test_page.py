@@ -11,8 +11,7 @@ import pytest
 from compare import Comparison, Entry, _figures
 from compare._code import to_html
 from compare._row import RowResult
-from compare._rows import ROWS
-from compare.lecture import why
+from compare.lecture import ROWS, why
 
 VOID = {"meta", "link", "col", "br"}
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import pytest
 import torch
 
-from compare import _conventions
+from compare import conventions
 from compare._cli import main
 from compare._convention import Convention, run_convention
-from compare._conventions import ROWS
+from compare.conventions import ROWS
 from compare.conventions.pointwise import ADOPTED
 
 # Numbers that the rows must show: (row, value or gradient, JAX, PyTorch).
@@ -112,7 +112,7 @@ RAISES = Convention("raises", jnp.cos, torch.sin, lambda x: x.no_such_name, ([1]
 def test_a_wrong_row_is_told(
     row: Convention, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_conventions, "ROWS", (row,))
+    monkeypatch.setattr(conventions, "ROWS", (row,))
     assert main(["semantics"]) == 1
     assert "DIFFER" in capsys.readouterr().out
     assert not run_convention(row, "float64").agree

@@ -10,8 +10,7 @@ import pytest
 
 import conv
 from compare._row import RowResult, run_row
-from compare._rows import ROWS
-from compare.lecture import why
+from compare.lecture import ROWS, why
 
 ROW = ROWS[24]
 AHEAD = ["the ConvNet is ahead on images", "the ConvNet is ahead on shuffled pixels"]

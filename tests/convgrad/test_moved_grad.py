@@ -24,7 +24,7 @@ import custom_vjp
 import grad
 from convgrad import _dependence, _jax
 from convgrad._dependence import dependence
-from grad import _graph_calls
+from grad.graphs import _calls
 
 ROOT = Path(__file__).parents[2]
 X = np.array([1.0, 2.0])
@@ -322,7 +322,7 @@ def test_equations_without_operations() -> None:
 
 @pytest.mark.parametrize("name", ["source_info", "name_stack", "traceback", "raw_frames"])
 def test_equations_that_come_from_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = _graph_calls.frames
+    read = _calls.frames
 
     def hidden(equation: Any) -> Any:
         source = equation.source_info
@@ -335,7 +335,7 @@ def test_equations_that_come_from_nowhere(name: str, monkeypatch: pytest.MonkeyP
         return read(hiding)
 
     assert "SoftmaxBackward0" in str(grad.graph(jax.nn.softmax, X))
-    monkeypatch.setattr(_graph_calls, "frames", hidden)
+    monkeypatch.setattr(_calls, "frames", hidden)
     with pytest.warns(RuntimeWarning) as record:
         assert "DivBackward0" in str(grad.graph(jax.nn.softmax, X))
     check_once(record, "where equations come from", "what a call was traced into")
@@ -430,7 +430,7 @@ def test_types_that_say_nothing_of_shard_map(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", ["size", "name", "spmd_name", "explicit_mesh_axis"])
 def test_a_mapped_axis_that_says_less(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rules, x = _jax.batching.fancy_primitive_batchers, jnp.arange(4.0).reshape(2, 2)
-    loop = grad._while_primitive.while_loop_p
+    loop = grad.loops._primitive.while_loop_p
     whole = rules[loop]
     monkeypatch.setitem(rules, loop, lambda axis, *a, **p: whole(Hiding(axis, name), *a, **p))
     with (

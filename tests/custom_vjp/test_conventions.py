@@ -15,7 +15,7 @@ import torch
 
 import custom_vjp
 from compare._convention import Convention, arguments, in_torch, run_convention
-from compare._conventions import ROWS
+from compare.conventions import ROWS
 from custom_vjp import functional
 from tests.support.agree import to_torch
 

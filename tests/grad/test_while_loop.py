@@ -8,7 +8,7 @@ import torch
 from jax import lax
 
 import grad
-import grad._while_plan as plan
+import grad.loops._plan as plan
 from grad import while_loop
 from tests.support.loops import (
     CLOSE,

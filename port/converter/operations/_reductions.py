@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from custom_vjp import functional as K  # PyTorch's derivatives at kinks, ties and poles
 from port import functional as F
-from port.functional._cdist import MODES
+
+from ...functional._cdist import MODES
 
 Array = jax.Array
 Dims = int | Sequence[int] | None

@@ -1,0 +1,1 @@
+"""custom_vjp.Function: torch.autograd.Function as an operation of JAX; `_engine.py` has the map."""

@@ -1,0 +1,1 @@
+"""grad.gradcheck and gradgradcheck: derivatives beside numerical ones."""

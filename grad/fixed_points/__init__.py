@@ -1,0 +1,1 @@
+"""grad.fixed_point: implicit differentiation, and the solvers."""

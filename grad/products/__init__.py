@@ -1,0 +1,1 @@
+"""torch.autograd.functional: vjp, jvp, vhp, hvp, jacobian, hessian, and a Hessian's diagonal."""

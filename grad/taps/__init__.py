@@ -1,0 +1,1 @@
+"""Gradients of values inside of a program: grad.tap, gradients_of and hook."""
