@@ -409,7 +409,8 @@ ONEDNN_PRODUCT = "__onednn$matmul"
 
 # oneDNN's instruction sets, as its environment's variable names them, from the least on.
 _ISAS = (
-    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core",
+    "sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni",
+    "avx512_core_bf16", "avx512_core_fp16", "avx10_1_512", "avx512_core_amx", "avx10_1_512_amx",
 )  # fmt: skip
 
 
@@ -433,6 +434,12 @@ def _isa(least: str, *flags: str) -> bool:
 def has_avx512() -> bool:
     """Whether oneDNN has its kernels for AVX-512."""
     return _isa("avx512_core", "avx512f", "avx512bw", "avx512dq", "avx512vl")
+
+
+@functools.cache
+def has_amx() -> bool:
+    """Whether oneDNN has its kernels for products of bfloat16 on tiles."""
+    return _isa("avx512_core_amx", "amx_tile", "amx_bf16", "avx512_bf16")
 
 
 def has_onednn() -> bool:
@@ -493,16 +500,17 @@ def onednn_convolution(
     return result
 
 
-def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any) -> jax.Array:
     """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
 
-    Leans on the call and on how it is configured, as above.
+    Sums are in float32, and rounded to `dtype` once. Leans on the call and on how it is configured,
+    as above.
     """
     how = {"transpose_a": axes[0] == 0, "transpose_b": axes[1] == 1}
     text = {"outer_dimension_partitions": [], "onednn_matmul_config": how}
     result: jax.Array = jax.ffi.ffi_call(
         ONEDNN_PRODUCT,
-        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), a.dtype),
+        jax.ShapeDtypeStruct((a.shape[1 - axes[0]], b.shape[1 - axes[1]]), dtype),
         custom_call_api_version=1,
         legacy_backend_config=json.dumps(text),
     )(a, b)

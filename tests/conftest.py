@@ -15,6 +15,7 @@ import torch
 
 import conv
 from tests.support.compiling import FAST, as_flags
+from tests.support.sweeps import thin
 
 if os.environ.get("CONVGRAD_QUICK") == "on":  # read when the first program is compiled
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {as_flags(FAST)}"
@@ -26,8 +27,10 @@ torch.manual_seed(0)
 OPTIMISED = [Path(__file__).parent / folder for folder in ("compare", "conv/lowering")]
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m "not long"` is read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The lecture, and what is about speed, are compiled as users compile."""
+    """The lecture, and what is about speed, are compiled as users compile; sweeps are thinned."""
+    thin(items)
     for item in items:
         if item.path.parent in OPTIMISED:
             item.add_marker(pytest.mark.optimised)

@@ -61,7 +61,7 @@ def matrices(lhs: Any, rhs: Any, given: _jax.Product) -> Matrices | None:
 
 
 def _multiply(how: Matrices, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
-    y = _jax.onednn_product(lhs.reshape(how.left), rhs.reshape(how.right), how.axes)
+    y = _jax.onednn_product(lhs.reshape(how.left), rhs.reshape(how.right), how.axes, lhs.dtype)
     return y.reshape(how.shape)
 
 

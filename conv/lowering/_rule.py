@@ -82,6 +82,9 @@ def decide(
         return _stock(f"dtype {dtype} has no method")
     library = platform.name == "cpu" and devices == 1 and not export and onednn.available()
     innermost = library and mark == _jax.ON and not _jax.losses(_jax.DERIVATIVES)
+    if dtype == "bfloat16":  # oneDNN's kernels for it round their results, and know no other layout
+        library &= wanted is None or jnp.dtype(wanted) == lhs.dtype
+        innermost = library
     found = plan(lhs, rhs, given, platform.limits, cores(), library, innermost)
     if found is None:
         return _stock("no method for such dimensions or groups")

@@ -11,6 +11,7 @@ from .methods.columns import (
     COLUMNS_IN_STEPS,
     COLUMNS_OF_LIBRARY,
     IMAGES,
+    ROWS_OF_LIBRARY,
     SPLIT_COLUMNS_OF_LIBRARY,
     reach_down,
     split_copies,
@@ -414,6 +415,8 @@ def _weight(p: Problem) -> Choice:
         return Choice(STOCK, "strides on both sides have no method")
     per_group, out_per_group = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
+    if p.dtype == "bfloat16" and p.taps == 1 and ROWS_OF_LIBRARY.serves(p):
+        return Choice(ROWS_OF_LIBRARY, "bfloat16: oneDNN's products of rows of channels")
     if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
         return Choice(POINTWISE, "a kernel of one element is a matrix product")
     if p.groups > 1:

@@ -48,17 +48,35 @@ def takes(p: Problem) -> bool:
     """Whether oneDNN may be asked for a plain convolution, and has a kernel of its own for it.
 
     It has none for depthwise ones along a line or with a dilation. (What is cropped is cropped
-    before.) With AVX2 it has none for channels that come first. bfloat16 ends the process in some
-    problems.
+    before.) With AVX2 it has none for channels that come first.
     """
     depthwise = p.groups > 1 and p.per_group == (1, 1)
     return (
         p.onednn
-        and p.dtype == "float32"
+        and (p.dtype == "float32" or _takes_bfloat16(p))
         and not p.spreads
         and (p.channels_last or p.innermost or _jax.has_avx512())
         and min(*p.out, *p.space, p.batch, *p.per_group) > 0
         and not (depthwise and (p.dims == 1 or not p.unit_dilation))
+    )
+
+
+def _takes_bfloat16(p: Problem) -> bool:
+    """Whether it may be asked in bfloat16: with AMX, and with the channels innermost in memory.
+
+    Beyond that, several channels a group, volumes and few channels end the process or take "gemm",
+    an output one element wide is wrong, and windows of a dilated kernel that see nothing but
+    padding are not written.
+    """
+    return (
+        p.dtype == "bfloat16"
+        and _jax.has_amx()
+        and (p.channels_last or p.innermost)
+        and p.dims == 2
+        and (p.groups == 1 or p.per_group == (1, 1))
+        and min(p.in_channels, p.out_channels) >= 8
+        and p.out[-1] > 1
+        and all(n >= d for n, d in zip(p.space, p.dilation, strict=True))
     )
 
 
@@ -118,7 +136,7 @@ def _by_product(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     if into < out:
         shape, axis = ((p.in_channels, p.out_channels), 0)
     rows = channels_last(x).reshape(-1, p.in_channels)
-    y = product(p, rows, _as_it_came(p, w).reshape(shape), (1, axis))
+    y = product(p, rows, _as_it_came(p, w).reshape(shape), (1, axis), whole=True)
     return channels_first(y.reshape(p.batch, *p.out, p.out_channels))
 
 
@@ -180,6 +198,8 @@ def at_once(p: Problem) -> bool:
 def _takes(p: Problem) -> bool:
     if p.role == "forward":
         return takes(p)
+    if p.dtype == "bfloat16" and not (p.unit_dilation and p.out[-1] >= 2 * p.spread[-1]):
+        return False  # a phase could be one element wide, or have windows that see nothing
     return p.unit_stride and takes(replace(p, spread=(1,) * p.dims, padding=((0, 0),) * p.dims))
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import conv
 from conv.lowering._method import STOCK, Choice
@@ -12,6 +13,7 @@ from conv.lowering._problem import Problem
 from conv.lowering.cpu import CPU
 from tests.support.agree import draw
 from tests.support.lowerings import compare_marked, counting, lowering_for_cpu
+from tests.support.sweeps import long
 
 
 def choose(problem: Problem) -> Choice:
@@ -19,10 +21,11 @@ def choose(problem: Problem) -> Choice:
     return next((c for c in CPU.split if c.method.serves(problem)), Choice(STOCK, "XLA's own"))
 
 
-def test_random_convolutions_agree_with_xlas_own() -> None:
+@pytest.mark.parametrize("count", [20, *long([150])])
+def test_random_convolutions_agree_with_xlas_own(count: int) -> None:
     platform, counts = counting(replace(CPU, choose=choose))
     with lowering_for_cpu(platform):
-        compare_marked(seed=3, count=60)
+        compare_marked(seed=3, count=count)
     used = {key for key in counts if key[1] != "stock"}
     assert used == {("forward", "divided"), ("transposed", "divided"), ("weight", "exchanged")}
 

@@ -95,8 +95,10 @@ def last(x, w, stride, padding, dilation, groups):
     return jnp.moveaxis(y, -1, 1)
 
 rng = np.random.default_rng(int(sys.argv[1]))
-draw = lambda shape: rng.standard_normal(shape).astype("float32")
-as_torch = lambda a: torch.tensor(a.astype("float64"))
+dtype = sys.argv[3]
+close = 2e-5 if dtype == "float32" else 1e-2
+draw = lambda shape: jnp.asarray(rng.standard_normal(shape), dtype)
+as_torch = lambda a: torch.tensor(np.asarray(a, "float64"))
 torch.set_num_threads(1)
 done = 0
 with lowering_for_cpu(platform):
@@ -104,7 +106,11 @@ with lowering_for_cpu(platform):
         for _ in range(int(sys.argv[2])):
             one = lambda low, high: tuple(int(n) for n in rng.integers(low, high, dims))
             groups = int(rng.choice([1, 1, 2, 3, 8]))
-            ins, outs = int(rng.choice([1, 2, 3, 8, 16])), int(rng.choice([1, 2, 5, 16]))
+            sizes = ([1, 2, 3, 8, 16], [1, 2, 5, 16])
+            if dtype == "bfloat16":  # which it takes of 8 channels and more, or depthwise
+                groups = int(rng.choice([1, 1, 1, 2, 8, 11]))
+                sizes = ([1], [1]) if groups >= 8 else ([2, 8, 9, 16, 33], [8, 16, 23])
+            ins, outs = (int(rng.choice(few)) for few in sizes)
             kernel, stride, dilation = one(1, 6), one(1, 4), one(1, 4)
             if rng.random() < 0.4: stride = (1,) * dims
             if rng.random() < 0.5: dilation = (1,) * dims
@@ -132,15 +138,16 @@ with lowering_for_cpu(platform):
             found = jax.jit(both)(x, w, g)
             for mine, theirs in zip(found, (right, dx)):
                 theirs = theirs.detach().numpy()
-                np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-5 * np.abs(theirs).max())
+                mine = np.asarray(mine, "float64")
+                np.testing.assert_allclose(mine, theirs, rtol=0, atol=close * np.abs(theirs).max())
             done += 1
 print(done, used["forward", "onednn"], used["transposed", "onednn"])
 """
 
 
-def walk(seed: int, count: int, isa: str) -> None:
+def walk(seed: int, count: int, isa: str, dtype: str = "float32") -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WALK, str(seed), str(count)],
+        [sys.executable, "-c", WALK, str(seed), str(count), dtype],
         cwd=ROOT,
         env={**os.environ, "ONEDNN_VERBOSE": "1", "ONEDNN_MAX_CPU_ISA": isa},
         capture_output=True,
@@ -155,6 +162,10 @@ def walk(seed: int, count: int, isa: str) -> None:
     assert kernels
     assert not [kernel for kernel in kernels if "gemm" in kernel or "ref" in kernel]
     assert total > count
+    if dtype == "bfloat16":
+        assert forward > count // 8
+        assert transposed > 0
+        return
     assert forward > count
     if isa == "ALL" and _jax.has_avx512():  # channels first, too, where a derivative is taken
         assert transposed > count // 5
@@ -170,6 +181,77 @@ def test_the_table_of_what_it_takes(isa: str) -> None:
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_the_table_at_length(seed: int, isa: str) -> None:
     walk(seed, 120, isa)
+
+
+with_amx = pytest.mark.skipif(not _jax.has_amx(), reason="oneDNN has no kernels for bfloat16")
+
+
+@with_amx
+def test_the_table_in_bfloat16() -> None:
+    walk(0, 40, "ALL", "bfloat16")
+
+
+# Input, weight, arguments, and the methods: forward, weights, inputs.
+IN_BFLOAT16: dict[str, tuple[Any, Any, dict[str, Any], list[str]]] = {
+    "dense": ((2, 16, 9, 8), (24, 16, 3, 3), {"padding": 1},
+              ["onednn", "onednn_columns", "onednn"]),
+    "tall": ((2, 16, 90, 8), (16, 16, 3, 3), {"padding": 1},
+             ["onednn", "onednn_split_columns", "onednn"]),
+    "pointwise": ((2, 32, 24, 23), (24, 32, 1, 1), {"stride": 2},
+                  ["onednn", "onednn_rows", "onednn"]),
+    "strided": ((2, 16, 12, 12), (24, 16, 3, 3), {"stride": 2, "padding": 1},
+                ["onednn", "onednn_columns", "onednn"]),
+    "depthwise": ((2, 16, 9, 8), (16, 1, 3, 3), {"padding": 1, "groups": 16},
+                  ["onednn", "depthwise", "onednn"]),
+    "of few channels": ((2, 3, 19, 18), (24, 3, 3, 3), {}, ["columns", "onednn_columns", "direct"]),
+    "groups": ((2, 16, 9, 8), (16, 8, 3, 3), {"groups": 2},
+               ["by_groups", "product_a_group", "by_groups"]),
+}  # fmt: skip
+
+
+@with_amx
+@pytest.mark.parametrize("case", IN_BFLOAT16.values(), ids=IN_BFLOAT16)
+def test_layers_in_bfloat16(case: Any) -> None:
+    """Sums in float32, rounded once: half a unit of the last of eight bits from float64's."""
+    shape, weight, arguments, methods = case
+    x, w = (jnp.asarray(draw(i, s), jnp.bfloat16) for i, s in enumerate((shape, weight)))
+    tensors = [to_torch(np.asarray(a, "float64"), requires_grad=True) for a in (x, w)]
+    right = torch.nn.functional.conv2d(*tensors, **arguments)
+    g = jnp.asarray(draw(2, tuple(right.shape)), jnp.bfloat16)
+    back = torch.autograd.grad(right, tensors, to_torch(np.asarray(g, "float64")))
+
+    def both(x: Any, w: Any, g: Any) -> Any:
+        y, pull = jax.vjp(lambda x, w: conv.conv2d(x, w, **arguments), x, w)
+        return y, *pull(g)
+
+    for mine, theirs in zip(jax.jit(both)(x, w, g), (right, *back), strict=True):
+        theirs = theirs.detach().numpy()
+        assert mine.dtype == jnp.bfloat16
+        limit = 2**-8 * np.abs(theirs) + 1e-4 * np.abs(theirs).max()
+        assert (np.abs(np.asarray(mine, "float64") - theirs) <= limit).all()
+    assert [r.method for r in conv.routes(both, x, w, g)] == methods
+
+
+@with_amx
+def test_sums_that_are_asked_for_are_not_rounded() -> None:
+    """`preferred_element_type=float32`: another method's, as oneDNN would round."""
+    x, w = (jnp.asarray(draw(i, s), jnp.bfloat16) for i, s in enumerate(((2, 16, 9, 8), W.shape)))
+    with conv.accelerate():
+        y = jax.jit(
+            lambda x, w: lax.conv(x, w, (1, 1), "SAME", preferred_element_type=jnp.float32)
+        )(x, w)
+    assert y.dtype == jnp.float32
+    right = torch.nn.functional.conv2d(
+        *(to_torch(np.asarray(a, "float64")) for a in (x, w)), padding=1
+    ).numpy()
+    np.testing.assert_allclose(y, right, rtol=0, atol=1e-5 * np.abs(right).max())
+
+
+@with_amx
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_table_in_bfloat16_at_length(seed: int) -> None:
+    walk(seed, 300, "ALL", "bfloat16")
 
 
 @pytest.mark.parametrize(

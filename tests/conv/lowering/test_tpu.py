@@ -16,6 +16,7 @@ from conv.lowering import _register
 from conv.lowering.tpu import TPU
 from tests.support.agree import draw
 from tests.support.lowerings import agree_with_pytorch, compare_marked, counting, lowering_for_cpu
+from tests.support.sweeps import long
 
 MARK = re.compile(r'mhlo\.frontend_attributes = \{convgrad = "\w+"\}(, )?')
 
@@ -33,8 +34,9 @@ def used(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
         yield counts
 
 
-def test_rule_on_and_off_agree_over_random_calls(used: Counter) -> None:
-    compare_marked(7, 60)
+@pytest.mark.parametrize("count", [20, *long([150])])
+def test_rule_on_and_off_agree_over_random_calls(count: int, used: Counter) -> None:
+    compare_marked(7, count)
     assert {("forward", "blocks"), ("transposed", "blocks"), ("weight", "blocks")} <= used.keys()
 
 
