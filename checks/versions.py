@@ -82,7 +82,11 @@ def constraints(row: Row) -> str:
 def interpreter(version: str) -> Path | None:
     """Find a Python of this version: on the path, or pyenv's."""
     found = shutil.which(f"python{version}")
-    if found:
+    # pyenv puts scripts on the path for all its versions, which run for the chosen ones only.
+    if (
+        found
+        and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
+    ):
         return Path(found)
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     return next(iter(sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)), None)
@@ -136,7 +140,7 @@ def run(row: Row, given: Path | None, arguments: Sequence[str]) -> Result:
     report.parent.mkdir(exist_ok=True)
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     done = subprocess.run(
-        [*command, *(arguments or ["-m", "not long", "tests"])],
+        [*command, *(arguments or ["-n", "2", "--dist", "worksteal", "-m", "not long", "tests"])],
         cwd=ROOT,
         env={**os.environ, "CONVGRAD_QUICK": "on"},
         check=False,

@@ -163,7 +163,8 @@ class Limits:
     # Weight gradients: sums of products up to so many weights an input and output channel pair.
     elementwise_weights: int = 32
     # One product an image for weights up to so many (150: 0.6 of the time of one product of all;
-    # 864: 0.6 to 0.8; 16k: 0.9; 18k: 1.4; 74k: 1.5; 131k: 2.4).
+    # 864: 0.6 to 0.8; 16k: 0.9; 18k: 1.4; 74k: 1.5; 131k: 2.4). Of oneDNN's product of all, for
+    # kernels of one element: 1.5k to 16k 0.4 to 0.9, 25k 2, 65k 2.8.
     small_weight: int = 2**14
     # Shorter sums over positions do not fill a product for each image; longer ones in one product
     # lose more digits than PyTorch's.

@@ -225,6 +225,20 @@ def pools(draw_: Any, dims: int, which: str) -> dict[str, Any]:
 
 
 @st.composite
+def power_pools(draw_: Any, dims: int) -> dict[str, Any]:
+    kernel, stride = numbers(draw_, dims, 1, 3), numbers(draw_, dims, 1, 3)
+    space = [k + draw_(st.integers(0, 4)) for k in kernel]
+    arguments = {
+        "input": Array((*lead(draw_), draw_(st.integers(1, 2)), *space), draw_(dtypes("float32"))),
+        "norm_type": draw_(st.sampled_from([1, 2, 2.0, 3, 1.5, 4])),
+        "kernel_size": spelled(draw_, kernel),
+        "stride": draw_(maybe(st.just(spelled(draw_, stride)), 4)),
+        "ceil_mode": draw_(st.booleans()),
+    }
+    return drop(draw_, arguments, {"stride": None, "ceil_mode": False})
+
+
+@st.composite
 def adaptive(draw_: Any, dims: int, which: str) -> dict[str, Any]:
     space = numbers(draw_, dims, 1, 6)
     shape = (*lead(draw_), draw_(st.integers(1, 2)), *space)

@@ -67,7 +67,7 @@ class Call:
 NAMES = [f"{f}{n}d" for f in ("conv", "conv_transpose") for n in (1, 2, 3)]
 NAMES += ["unfold", "fold", "pad"]
 NAMES += [
-    f"{f}_pool{n}d" for f in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)
+    f"{f}_pool{n}d" for f in ("max", "avg", "adaptive_max", "adaptive_avg", "lp") for n in (1, 2, 3)
 ]
 NAMES += [f"conv{n}d_{f}" for f in ("input", "weight") for n in (1, 2, 3)]
 

@@ -17,6 +17,7 @@ from tests.support.arguments import (
     gradients,
     pads,
     pools,
+    power_pools,
     transposed,
 )
 from tests.support.calls import OURS, Array, Call
@@ -92,6 +93,8 @@ def fitting(function: str) -> st.SearchStrategy[dict[str, Any]]:
     if kind == "conv_transpose":
         return transposed(dims)
     name = kind.removesuffix("_pool")
+    if name == "lp":
+        return power_pools(dims)
     if name.startswith("adaptive_"):
         return adaptive(dims, name.removeprefix("adaptive_"))
     return pools(dims, name)

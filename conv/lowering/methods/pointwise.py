@@ -59,11 +59,15 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
         left, right = (a.reshape(n, p.groups, -1, length) for a in (g, x))
         each = lax.dot_general(left, right, (((3,), (3,)), ((0, 1), (0, 1))))
         return each.sum(0).reshape(o, -1, *p.kernel)
-    if p.onednn and library_multiplies(x.dtype.name, o, n * length, c):
+    limits = p.limits
+    library = p.onednn and library_multiplies(x.dtype.name, o, n * length, c)
+    # A product an image is ahead of oneDNN's of all where its result is small, beside images too.
+    few = o * c <= min(limits.small_weight, length * (o + c)) and not p.channels_last
+    if library and not few:
         return _weight_by_library(p, x, g).reshape(o, -1, *p.kernel)
     size = n * o * c * jnp.dtype(x.dtype).itemsize
-    limits = p.limits
-    if length >= limits.pointwise_weight_length and size <= limits.pointwise_weight_bytes:
+    long = length >= limits.pointwise_weight_length and size <= limits.pointwise_weight_bytes
+    if long or library:
         each = lax.dot_general(
             g.reshape(n, o, length), x.reshape(n, c, length), (((2,), (2,)), ((0,), (0,)))
         )

@@ -102,7 +102,7 @@ as_torch = lambda a: torch.tensor(np.asarray(a, "float64"))
 torch.set_num_threads(1)
 done = 0
 with lowering_for_cpu(platform):
-    for dims in (1, 2, 3):
+    for dims in (1, 2, 3) if dtype == "float32" else (2,):
         for _ in range(int(sys.argv[2])):
             one = lambda low, high: tuple(int(n) for n in rng.integers(low, high, dims))
             groups = int(rng.choice([1, 1, 2, 3, 8]))
@@ -161,11 +161,12 @@ def walk(seed: int, count: int, isa: str, dtype: str = "float32") -> None:
     kernels = {line.split(",")[6] for line in told if ",exec,cpu,convolution," in line}
     assert kernels
     assert not [kernel for kernel in kernels if "gemm" in kernel or "ref" in kernel]
-    assert total > count
+    assert total > count // 2
     if dtype == "bfloat16":
-        assert forward > count // 8
+        assert forward > count // 4
         assert transposed > 0
         return
+    assert total > count
     assert forward > count
     if isa == "ALL" and _jax.has_avx512():  # channels first, too, where a derivative is taken
         assert transposed > count // 5
@@ -251,7 +252,7 @@ def test_sums_that_are_asked_for_are_not_rounded() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_the_table_in_bfloat16_at_length(seed: int) -> None:
-    walk(seed, 300, "ALL", "bfloat16")
+    walk(seed, 120, "ALL", "bfloat16")
 
 
 @pytest.mark.parametrize(
