@@ -26,7 +26,7 @@ notebooks: $(VENV)/.test
 	$(BIN)/python -m notebooks $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules conv grad custom_vjp compare port experiments
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -p no:cacheprovider --doctest-modules conv grad custom_vjp compare port experiments
 	$(QUICK) $(BIN)/python -m pytest $(PARALLEL) -m "not long and not optimised" tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long and optimised" tests
 
