@@ -103,7 +103,16 @@ def test_other_products_are_jaxs(how: str) -> None:
     close(jax.jit(marked(how))(a, b), np.asarray(right))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "int32", "complex64"])
+def test_bfloat16_where_the_processor_has_tiles() -> None:
+    """Rounded once: half a unit of the last of eight bits."""
+    a, b = (jnp.asarray(array, jnp.bfloat16) for array in pair(((70, 50), (50, 60))))
+    assert (NAME in text(marked("ab,bc->ac"), a, b)) is _jax.has_amx()
+    right = np.asarray(a, "float64") @ np.asarray(b, "float64")
+    found = np.asarray(jax.jit(marked("ab,bc->ac"))(a, b), "float64")
+    assert (np.abs(found - right) <= 2**-8 * np.abs(right) + 1e-5).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "complex64"])
 def test_other_dtypes_are_jaxs(dtype: str) -> None:
     a, b = (jnp.ones(shape, dtype) for shape in ((70, 50), (50, 60)))
     assert NAME not in text(marked("ab,bc->ac"), a, b)
@@ -186,7 +195,7 @@ for _ in range(60):
     for axes in ((0, 0), (0, 1), (1, 0), (1, 1)):
         a = rng.integers(-3, 4, (m, k)[:: 1 if axes[0] else -1]).astype("float32")
         b = rng.integers(-3, 4, (k, n)[:: -1 if axes[1] else 1]).astype("float32")
-        found = jax.jit(_jax.onednn_product, static_argnums=2)(a, b, axes)
+        found = jax.jit(_jax.onednn_product, static_argnums=(2, 3))(a, b, axes, "float32")
         right = np.tensordot(a, b, ((axes[0],), (axes[1],)))
         np.testing.assert_array_equal(found, right)
 """
