@@ -44,7 +44,7 @@ def while_loop(
     ============  =======================  ==================================================
     max_steps     states in memory         body_fun is run, in value and gradient together
     ============  =======================  ==================================================
-    an int `m`  `2 sqrt(m)`            three times a step: for the value, once more from
+    an int `m`    `2 sqrt(m)`              three times a step: for the value, once more from
                                            the kept states, and for the derivative of the step
     None          460 (96 of more than     as above up to 8464 (256) steps, once more a step for
                   256 KiB)                 every 92 (16) times as many
