@@ -282,8 +282,11 @@ def test_a_parameter_that_is_renamed(
     read = _jax.parameter
 
     def renamed(equation: Any, *names: str) -> Any:
-        lost = equation.primitive.name == operation
-        return read(Renamed(equation, name) if lost else equation, *names)
+        if equation.primitive.name != operation:
+            return read(equation, *names)
+        # What newer versions of JAX have in the place of a scan's num_carry.
+        hidden = name if name in equation.params else "ft_in"
+        return read(Renamed(equation, hidden), *names)
 
     monkeypatch.setattr(_jax, "parameter", renamed)
     monkeypatch.setattr(_dependence, "_cache", type(_dependence._cache)())
