@@ -101,7 +101,7 @@ def assert_adjoint(ax: np.ndarray, y: np.ndarray, x: np.ndarray, aty: np.ndarray
 def test_conv_transpose_is_the_adjoint_of_conv(dims: int) -> None:
     forward, back = (getattr(conv, f"{name}{dims}d") for name in ("conv", "conv_transpose"))
 
-    @fixed(15)
+    @fixed(40)
     @given(pairs(dims))
     def check(pair: Pair) -> None:
         x, w, y = (draw(i, s) for i, s in enumerate((pair.input, pair.weight, pair.output)))
@@ -119,7 +119,7 @@ def test_conv_transpose_is_the_adjoint_of_conv(dims: int) -> None:
 def test_jacobians_are_each_others_transpose(dims: int) -> None:
     forward, back = (getattr(conv, f"{name}{dims}d") for name in ("conv", "conv_transpose"))
 
-    @fixed(6)
+    @fixed(12)
     @given(pairs(dims))
     def check(pair: Pair) -> None:
         x, w, y = (draw(i, s) for i, s in enumerate((pair.input, pair.weight, pair.output)))
@@ -140,7 +140,7 @@ def test_jacobians_are_each_others_transpose(dims: int) -> None:
 def test_conv_matrix_is_the_jacobian(dims: int) -> None:
     forward = getattr(conv, f"conv{dims}d")
 
-    @fixed(6)
+    @fixed(20)
     @given(pairs(dims))
     def check(pair: Pair) -> None:
         x, w = draw(0, pair.input[1:]), draw(1, pair.weight)
@@ -174,7 +174,7 @@ def windows(draw_: Any) -> tuple[tuple[int, ...], dict[str, Any]]:
     return (draw_(st.integers(1, 2)), draw_(st.integers(1, 2)), *space), arguments
 
 
-@fixed(15)
+@fixed(40)
 @given(windows())
 def test_fold_is_the_adjoint_of_unfold(drawn: tuple[tuple[int, ...], dict[str, Any]]) -> None:
     shape, arguments = drawn
@@ -188,7 +188,7 @@ def test_fold_is_the_adjoint_of_unfold(drawn: tuple[tuple[int, ...], dict[str, A
     assert_close(aty, torch.nn.functional.fold(to_torch(y), shape[2:], **arguments))
 
 
-@fixed(6)
+@fixed(10)
 @given(windows())
 def test_jacobians_of_fold_and_unfold(drawn: tuple[tuple[int, ...], dict[str, Any]]) -> None:
     shape, arguments = drawn
@@ -207,7 +207,7 @@ def test_jacobians_of_fold_and_unfold(drawn: tuple[tuple[int, ...], dict[str, An
 def test_input_and_weight_gradients_are_the_two_adjoints(dims: int) -> None:
     """conv(x, w) is linear in each: <conv(x, w), y> = <x, conv_input> = <w, conv_weight>."""
 
-    @fixed(6)
+    @fixed(20)
     @given(pairs(dims))
     def check(pair: Pair) -> None:
         x, w, y = (draw(i, s) for i, s in enumerate((pair.input, pair.weight, pair.output)))

@@ -79,7 +79,7 @@ def sweep(function: str, examples: int, fixed: bool) -> None:
     assert outcomes["accepted"] >= 0.25 * total
     assert outcomes["refused"] >= 0.05 * total
     # The functions of torch.nn.grad check no shapes: whatever spoils a shape is excluded there.
-    few = 0.4 if function.endswith(("_input", "_weight")) else 0.1
+    few = 0.25 if function.endswith(("_input", "_weight")) else 0.1
     assert outcomes["excluded"] <= few * total
     assert outcomes["accepted, without gradient"] <= 0.2 * total
 
@@ -108,7 +108,8 @@ def test_an_error_by_accident_is_no_refusal(
 
 @pytest.mark.parametrize("function", NAMES)
 def test_random_calls(function: str) -> None:
-    sweep(function, 60, fixed=True)
+    """Of the gradients' calls more are excluded, the first above all: more are drawn."""
+    sweep(function, 120 if function.endswith(("_input", "_weight")) else 60, fixed=True)
 
 
 @pytest.mark.long

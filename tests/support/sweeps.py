@@ -1,5 +1,6 @@
 """Sweeps of which a part is enough in every run, and the rest is for `make test-long`."""
 
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,14 +51,15 @@ TESTS = Path(__file__).parents[1]
 
 def thin(items: Iterable[pytest.Item]) -> None:
     """Mark what `make test` leaves out of the files above as part of the long run only."""
-    functions: dict[tuple[Path, str], list[pytest.Item]] = {}
+    functions: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
-        if getattr(item, "callspec", None) is not None and not item.get_closest_marker("long"):
+        file = Path(os.path.relpath(item.path, TESTS)).as_posix()
+        parametrised = getattr(item, "callspec", None) is not None
+        if file in THINNED and parametrised and not item.get_closest_marker("long"):
             name = getattr(item, "originalname", item.name)
-            functions.setdefault((item.path, name), []).append(item)
-    for (path, _), cases in functions.items():
-        every = THINNED.get(path.relative_to(TESTS).as_posix(), 1)
-        drawn = [case for case in cases if zlib.crc32(case.name.encode()) % every == 0]
+            functions.setdefault((file, name), []).append(item)
+    for (file, _), cases in functions.items():
+        drawn = [case for case in cases if zlib.crc32(case.name.encode()) % THINNED[file] == 0]
         for case in cases:
             if case not in (drawn or cases[:1]):
                 case.add_marker(pytest.mark.long)
