@@ -11,7 +11,6 @@ from .methods.columns import (
     COLUMNS_IN_STEPS,
     COLUMNS_OF_LIBRARY,
     IMAGES,
-    ROWS_OF_LIBRARY,
     SPLIT_COLUMNS_OF_LIBRARY,
     reach_down,
     split_copies,
@@ -35,7 +34,7 @@ from .methods.grouped import (
     PRODUCT_A_GROUP,
 )
 from .methods.onednn import ONEDNN, at_once
-from .methods.pointwise import PATCHIFY, POINTWISE
+from .methods.pointwise import PATCHIFY, POINTWISE, ROWS_OF_LIBRARY
 from .methods.taps import TAP_BY_TAP
 from .methods.transposed import PHASES, PHASES_AS_ONE, PHASES_BY_GROUPS, PRODUCT
 from .methods.volume import DEPTH_SLICES, DEPTH_SUMS, VOLUME
@@ -416,7 +415,7 @@ def _weight(p: Problem) -> Choice:
         return Choice(STOCK, "strides on both sides have no method")
     per_group, out_per_group = p.per_group
     spectral = p.unit_stride and p.unit_dilation and not p.exact
-    if p.dtype == "bfloat16" and p.taps == 1 and ROWS_OF_LIBRARY.serves(p):
+    if p.dtype == "bfloat16" and ROWS_OF_LIBRARY.serves(p):
         return Choice(ROWS_OF_LIBRARY, "bfloat16: oneDNN's products of rows of channels")
     if p.taps == 1 and all(low <= 0 and high <= 0 for low, high in p.padding):
         return Choice(POINTWISE, "a kernel of one element is a matrix product")

@@ -58,9 +58,11 @@ def evaluate(
         outcome, moved = _rule(call, primals, tangents, asked if keep else None)
         return results(outcome), moved
 
-    flat = OwnDerivative(call.name, primal, rule, lambda: sum(records[0].is_output))(*arrays)
-    count = sum(records[0].is_output)
-    return Outcome(flat[:count], flat[count:], records[0])
+    def moving() -> int:
+        return sum(records[0].is_output)
+
+    flat = OwnDerivative(call.name, primal, rule, moving)(*arrays)
+    return Outcome(flat[: moving()], flat[moving() :], records[0])
 
 
 def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:

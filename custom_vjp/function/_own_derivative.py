@@ -31,14 +31,12 @@ class OwnDerivative:
       rule: (primals, tangents) -> the same list, and the tangents of the first of them; zeros that
         are known as such are `SymbolicZero`.
       moving: how many results have a tangent, once `primal` or `rule` has run.
-      jaxpr: the program of primal, once it was traced.
     """
 
     name: str
     primal: Callable[..., list[Any]]
     rule: Callable[[Arrays, Arrays], tuple[list[Any], list[Any]]]
     moving: Callable[[], int]
-    jaxpr: Any = None
     _programs: dict[Any, Any] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -48,23 +46,27 @@ class OwnDerivative:
         """Call the function, or record the call where JAX traces."""
         return own_derivative_p.bind(*arrays, of=self)
 
+    @property
+    def jaxpr(self) -> Any:
+        """The program of primal, None where it was not traced."""
+        return _jax.open_jaxpr(next(iter(self._programs.values()), None))
+
     def program(self, avals: Sequence[Any]) -> Any:
         """Return primal as a closed jaxpr: the user's code is traced once for each set of types."""
         key = tuple(avals)
         if key not in self._programs:
             self._programs[key] = jax.make_jaxpr(self.primal)(*avals)
-        self.jaxpr = _jax.open_jaxpr(self._programs[key])
         return self._programs[key]
 
     def run(self, *arrays: Any) -> list[Any]:
         """Call primal, as it was traced if it was: with values it may keep other arrays."""
-        if self.jaxpr is None:
+        if not self._programs:
             return self.primal(*arrays)
         return _jax.as_function(self.program([jax.typeof(array) for array in arrays]))(*arrays)
 
     def differentiate(self, primals: Arrays, tangents: Arrays) -> tuple[list[Any], list[Any]]:
         """Call rule; traced, where primal was."""
-        if self.jaxpr is None:
+        if not self._programs:
             return self.rule(primals, tangents)
         flat = _Flowing(self.rule, tangents)
         args = [*primals, *flat.flowing(tangents)]

@@ -186,8 +186,8 @@ def gelu(input: ArrayLike, approximate: str = "none") -> jax.Array:
     x = floating("input", input, "gelu")
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate=}")
-    if approximate == "tanh":
-        return jax.nn.gelu(x, approximate=True)
-    # As PyTorch's; JAX takes erfc, with which values below -5 keep more digits, in 4 times as long.
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    if approximate == "tanh":
+        return jax.nn.gelu(wide, approximate=True).astype(x.dtype)
+    # As PyTorch's; JAX takes erfc, with which values below -5 keep more digits, in 4 times as long.
     return (wide * 0.5 * (1 + lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)

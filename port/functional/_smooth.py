@@ -42,8 +42,7 @@ def gelu(input: ArrayLike, approximate: str = "none") -> jax.Array:
 
     Reference: torch.nn.functional.gelu.
     """
-    x = floating("input", input, "gelu")
-    return conventions.gelu(wide(x), approximate).astype(x.dtype)
+    return conventions.gelu(floating("input", input, "gelu"), approximate)
 
 
 def silu(input: ArrayLike, inplace: bool = False) -> jax.Array:  # noqa: ARG001 - PyTorch's

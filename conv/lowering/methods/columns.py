@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .._batch import chunk_of, image_by_image, over_batch, product_for_each
-from .._layout import at_tap, channels_last, columns, offsets, pad_space, total
+from .._layout import columns, pad_space, total
 from .._method import Method
 from .._problem import Problem
 from .._product import library_multiplies, product
@@ -179,19 +179,6 @@ def _weight_by_library(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     return _sum_of_parts(p, x, g, _product_of_columns).reshape(p.result_shape)
 
 
-def _product_of_rows(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
-    """Multiply columns whose channels lie innermost, (L, taps * C), by (L, O): (O, C, taps)."""
-    taps = offsets(p.kernel, p.dilation)
-    patches = [channels_last(at_tap(x, tap, g.shape[2:], p.stride)) for tap in taps]
-    lines = channels_last(g).reshape(-1, p.out_channels)
-    rows = jnp.concatenate(patches, axis=-1).reshape(lines.shape[0], -1)
-    return product(p, lines, rows, (0, 0)).reshape(p.out_channels, p.taps, -1).swapaxes(1, 2)
-
-
-def _weight_by_rows(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
-    return _sum_of_parts(p, x, g, _product_of_rows).reshape(p.result_shape)
-
-
 def _split_sizes(p: Problem) -> tuple[int, int, int]:
     """Return the sizes of a product of split columns, of all images."""
     rows, columns = p.out_channels * p.kernel[0], p.in_channels * p.taps // p.kernel[0]
@@ -269,14 +256,6 @@ COLUMNS_OF_LIBRARY = Method(
     lambda p: (
         _dense(p) and p.onednn and library_multiplies(p.dtype, *_weights(p)) and _spelled_out(p)
     ),
-    grows=True,
-    in_float32=False,
-)
-# The same with the channels innermost.
-ROWS_OF_LIBRARY = Method(
-    "onednn_rows",
-    {"weight": _weight_by_rows},
-    COLUMNS_OF_LIBRARY.takes,
     grows=True,
     in_float32=False,
 )

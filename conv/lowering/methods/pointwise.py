@@ -50,10 +50,16 @@ def _forward(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     return _mixed(p, picked, w)
 
 
+def _met(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Slice the positions of x that the kernel's element meets, one for each of g."""
+    if p.unit_stride and x.shape[2:] == g.shape[2:]:
+        return x
+    return at_tap(x, (0,) * p.dims, g.shape[2:], p.stride)
+
+
 def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     n, o, *out = g.shape
-    if not p.unit_stride or x.shape[2:] != g.shape[2:]:
-        x = at_tap(x, (0,) * p.dims, out, p.stride)
+    x = _met(p, x, g)
     c, length = x.shape[1], math.prod(out)
     if p.groups > 1:
         left, right = (a.reshape(n, p.groups, -1, length) for a in (g, x))
@@ -80,10 +86,24 @@ def _weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
 def _weight_by_library(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     """One product of all positions, with the channels where they come: (O, C)."""
     if p.channels_last:
-        left, right = (channels_last(a).reshape(-1, a.shape[1]) for a in (g, x))
-        return product(p, left, right, (0, 0))
+        return _product_of_rows(p, x, g)
     left, right = (a.swapaxes(0, 1).reshape(a.shape[1], -1) for a in (g, x))
     return product(p, left, right, (1, 1))
+
+
+def _product_of_rows(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    """One product of all positions, with the channels innermost: (O, C)."""
+    left, right = (channels_last(a).reshape(-1, a.shape[1]) for a in (g, x))
+    return product(p, left, right, (0, 0))
+
+
+def _weight_by_rows(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    return _product_of_rows(p, _met(p, x, g), g).reshape(p.result_shape)
+
+
+def _takes_rows(p: Problem) -> bool:
+    sizes = p.out_channels, p.batch * p.length, p.in_channels
+    return _takes(p) and p.groups == 1 and p.onednn and library_multiplies(p.dtype, *sizes)
 
 
 def _takes(p: Problem) -> bool:
@@ -93,6 +113,7 @@ def _takes(p: Problem) -> bool:
 
 
 POINTWISE = Method("pointwise", {"forward": _forward, "weight": _weight}, _takes)
+ROWS_OF_LIBRARY = Method("onednn_rows", {"weight": _weight_by_rows}, _takes_rows, in_float32=False)
 
 
 def _patches(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
