@@ -108,7 +108,7 @@ def test_an_error_by_accident_is_no_refusal(
 
 @pytest.mark.parametrize("function", NAMES)
 def test_random_calls(function: str) -> None:
-    """More are drawn of the gradients' calls: few of those spoilt are refused, most are excluded."""
+    """Three hundred of the gradients': most of their spoilt calls are excluded, few refused."""
     sweep(function, 300 if function.endswith(("_input", "_weight")) else 60, fixed=True)
 
 
