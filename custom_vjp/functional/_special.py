@@ -156,6 +156,19 @@ def softplus(input: ArrayLike, beta: ArrayLike = 1.0, threshold: ArrayLike = 20.
     return jnp.where(above, x, soft)
 
 
+def _gelu_slope(x: jax.Array) -> jax.Array:
+    # erf of -x, lest XLA keep erf of x from the forward pass: to write and to read it takes longer
+    # than to compute it once more.
+    below = 0.5 - 0.5 * lax.erf(-x * math.sqrt(0.5))
+    return below + x * jnp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+
+@derivative(lambda t, _, x: t * _gelu_slope(x))
+def _gelu(x: jax.Array) -> jax.Array:
+    # As PyTorch's; JAX takes erfc, with which values below -5 keep more digits, in 4 times as long.
+    return x * 0.5 * (1 + lax.erf(x * math.sqrt(0.5)))
+
+
 def gelu(input: ArrayLike, approximate: str = "none") -> jax.Array:
     r"""Return x Phi(x), with the normal distribution function unless told otherwise.
 
@@ -189,5 +202,4 @@ def gelu(input: ArrayLike, approximate: str = "none") -> jax.Array:
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     if approximate == "tanh":
         return jax.nn.gelu(wide, approximate=True).astype(x.dtype)
-    # As PyTorch's; JAX takes erfc, with which values below -5 keep more digits, in 4 times as long.
-    return (wide * 0.5 * (1 + lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)
+    return _gelu(wide).astype(x.dtype)

@@ -104,15 +104,13 @@ def _along_channels(vector: jax.Array, x: jax.Array) -> jax.Array:
     return wide(vector).reshape(-1, *(1,) * (x.ndim - 2))
 
 
-def _scale_and_shift(centred: jax.Array, variance: jax.Array, given: ChannelNorm) -> jax.Array:
+def _scale_and_bias(variance: jax.Array, given: ChannelNorm) -> tuple[jax.Array, jax.Array | None]:
+    """Return what centred numbers are multiplied with, and what is added then."""
     x = given.input
     scale = lax.rsqrt(variance + given.eps)
     if given.weight is not None:
         scale = scale * _along_channels(given.weight, x)
-    y = centred * scale
-    if given.bias is not None:
-        y = y + _along_channels(given.bias, x)
-    return y.astype(x.dtype)
+    return scale, None if given.bias is None else _along_channels(given.bias, x)
 
 
 def _updated(old: jax.Array | None, new: jax.Array, momentum: Any) -> jax.Array | None:
@@ -130,21 +128,18 @@ def normalized(given: ChannelNorm, of_input: bool, over: tuple[int, ...]) -> Upd
     if not of_input:
         assert mean is not None
         assert var is not None
-        centred = wide(x) - _along_channels(lax.stop_gradient(mean), x)
-        return (
-            _scale_and_shift(centred, _along_channels(lax.stop_gradient(var), x), given),
-            mean,
-            var,
-        )
+        scale, bias = _scale_and_bias(_along_channels(lax.stop_gradient(var), x), given)
+        y = (wide(x) - _along_channels(lax.stop_gradient(mean), x)) * scale
+        return (y if bias is None else y + bias).astype(x.dtype), mean, var
     if x.size == 0:
         return x, mean, var
     n = math.prod(x.shape[i] for i in over)
-    centred, new_mean, variance = moments(wide(x), over)
-    y = _scale_and_shift(centred, variance, given)
+    found = moments(wide(x), over)
+    y = found.scaled(*_scale_and_bias(found.variance, given)).astype(x.dtype)
     if mean is None:
         return y, None, None
     # Over the examples of instance_norm; batch_norm has one number a channel already.
-    new_mean, new_var = (v.mean(0) for v in (new_mean, variance * n / (n - 1)))
+    new_mean, new_var = (v.mean(0) for v in (found.mean, found.variance * n / (n - 1)))
     return (
         y,
         _updated(mean, new_mean, given.momentum),

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,32 @@ IN_A_ROW = 256
 Pair = tuple[jax.Array, jax.Array]
 
 
-def moments(x: jax.Array, over: tuple[int, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
-    r"""Return what remains of x without its mean, the mean, and the variance (divided by n).
+class Moments(NamedTuple):
+    """An array about its mean.
+
+    Attributes:
+      near: the array minus a constant that is near to its mean.
+      rest: the mean minus that constant: near - rest has mean zero.
+      mean, variance: of the array; the variance is divided by the number of elements.
+    """
+
+    near: jax.Array
+    rest: jax.Array
+    mean: jax.Array
+    variance: jax.Array
+
+    def scaled(self, scale: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+        """Return (near - rest) * scale + bias, for scale and bias of the size of the mean.
+
+        With the numbers of the mean's size put together first: in the gradients of scale and bias
+        the array's gradient is then added up as it comes, not written once more before.
+        """
+        constant = -self.rest * scale
+        return self.near * scale + (constant if bias is None else bias + constant)
+
+
+def moments(x: jax.Array, over: tuple[int, ...]) -> Moments:
+    r"""Return x about its mean, the mean, and the variance (divided by n).
 
     .. math:: \bar x = s + \frac{1}{n} \sum_i (x_i - s), \qquad
         v = \frac{1}{n} \sum_i (x_i - s)^2 - (\bar x - s)^2
@@ -34,7 +58,7 @@ def moments(x: jax.Array, over: tuple[int, ...]) -> tuple[jax.Array, jax.Array, 
     """
     shift = _near_the_mean(x, over)
     mean, variance = _about(over, x, shift)
-    return (x - shift) - mean, shift + mean, variance
+    return Moments(x - shift, mean, shift + mean, variance)
 
 
 def _near_the_mean(x: jax.Array, over: tuple[int, ...]) -> jax.Array:

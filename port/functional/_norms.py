@@ -86,8 +86,8 @@ def layer_norm(
     check_parameters(x, where, weight=w, bias=b)
     if x.size == 0:
         return x
-    centred, _, variance = moments(wide(x), over)
-    y = centred * lax.rsqrt(variance + number("eps", eps, where))
+    found = moments(wide(x), over)
+    y = found.scaled(lax.rsqrt(found.variance + number("eps", eps, where)))
     if w is not None:
         y = y * wide(w)
     if b is not None:
@@ -202,12 +202,10 @@ def group_norm(
     if x.size == 0:
         return x
     z = wide(x).reshape(x.shape[0], groups, channels // groups, *x.shape[2:])
-    centred, _, variance = moments(z, tuple(range(2, z.ndim)))
-    scale = lax.rsqrt(variance + number("eps", eps, where))
+    found = moments(z, tuple(range(2, z.ndim)))
+    scale = lax.rsqrt(found.variance + number("eps", eps, where))
     per_group = (groups, channels // groups) + (1,) * (x.ndim - 2)
     if w is not None:
         scale = scale * wide(w).reshape(per_group)
-    y = centred * scale
-    if b is not None:
-        y = y + wide(b).reshape(per_group)
+    y = found.scaled(scale, None if b is None else wide(b).reshape(per_group))
     return y.reshape(x.shape).astype(x.dtype)
