@@ -18,7 +18,7 @@ from ._plot import plot
 from ._programs import Race, races
 from ._report import race_targets, show, show_races, show_targets, targets
 from ._sides import NAMES
-from ._threads import can_pin, teams
+from ._threads import can_pin, team
 from ._versions import versions
 
 
@@ -65,7 +65,7 @@ def main() -> int:
     if jax.default_backend() != "cpu":
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
     if can_pin():
-        teams()
+        team()
     layers = load(MORE if options.more_layers else LAYERS)
     names = list(options.layers or (QUICK if options.quick else [layer.name for layer in layers]))
     if options.quick and options.more_layers:

@@ -1,4 +1,4 @@
-"""Turn-by-turn timing: every round calls each side once, in another order, on pinned threads."""
+"""Turn-by-turn timing: every round calls each side once, in another order."""
 
 import random
 import statistics
@@ -29,7 +29,7 @@ def turns(
     shuffle = random.Random(0)
     warm = {name: _timed(calls[name]) for name in order}
     times = {name: [t] if t > 1000 * seconds else [] for name, t in warm.items()}
-    with pinned() as pins:
+    with pinned():
         for done in range(4 * rounds):
             if done == rounds and any(middle(taken) >= SHORT for taken in times.values()):
                 break
@@ -39,8 +39,6 @@ def turns(
                 spent = sum(taken) / 1000
                 if spent > seconds or (len(taken) >= 3 and spent > seconds / len(order)):
                     continue
-                if pins is not None:
-                    pins.settle()
                 time.sleep(PAUSE)
                 taken.append(_timed(calls[name]))
     return times

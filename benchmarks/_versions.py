@@ -18,7 +18,7 @@ def versions() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "torch threads": str(torch.get_num_threads()),
-        "threads pinned": "yes" if can_pin() else "no",
+        "torch threads pinned": "yes" if can_pin() else "no",
         "allocator": os.environ.get("GLIBC_TUNABLES") or "the system's",
         "python": platform.python_version(),
         **{name: version(name) for name in packages},

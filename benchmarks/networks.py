@@ -19,7 +19,7 @@ from rich.table import Table
 
 from ._network_sides import MODES, Program, program
 from ._report import geometric_mean
-from ._threads import can_pin, teams
+from ._threads import can_pin, team
 from ._timing import middle, turns
 from ._versions import extensions, versions
 from .nets import NETWORKS, Network
@@ -160,7 +160,7 @@ def main() -> int:
     if jax.default_backend() != "cpu":
         parser.error(f"this times CPUs, JAX is on {jax.default_backend()}: set JAX_PLATFORMS=cpu")
     if can_pin():
-        teams()
+        team()
     networks = [NETWORKS[name] for name in options.networks or NETWORKS]
     modes = ["forward"] if options.forward else ["train"] if options.train else list(MODES)
     sides = [*SIDES, *["torch_compile"] * options.compile, *["stock"] * options.stock]

@@ -17,7 +17,7 @@ from rich.table import Table
 import conv
 
 from ._network_sides import jax_function
-from ._threads import can_pin, teams
+from ._threads import can_pin, team
 from ._timing import middle, turns
 from ._trace import CONTAINERS, Operation, operations, trace
 from .nets import NETWORKS, Network
@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("--hlo", metavar="FILE", help="write the program's HLO text there")
     options = parser.parse_args()
     if can_pin():
-        teams()
+        team()
     network = NETWORKS[options.network]
     mode = "train" if options.train else "forward"
     function, params, x = jax_function(network, mode, options.dtype)
