@@ -8,6 +8,7 @@ A program of slices grows with the window. Long windows, and adaptive ones, whic
 are gathered along a further axis instead.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -16,8 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from convgrad import _jax
 from convgrad._paths import keep_path
 
+from ._sizes import known
 from ._taps import gathered, taps_of
 from ._windows import Windows
 
@@ -81,6 +84,50 @@ def _select(which: jax.Array, cases: Sequence[jax.Array]) -> jax.Array:
 def max_pool(x: jax.Array, windows: tuple[Windows, ...]) -> tuple[jax.Array, jax.Array]:
     """Return each window's maximum, and its flat position in the input's space."""
     x = keep_path(x)
+    strided = any(1 < w.stride < w.kernel and not _is_gathered(w) for w in windows)
+    if strided and jnp.issubdtype(x.dtype, jnp.floating) and all(map(known, x.shape)):
+        # XLA computes what both have in common once.
+        return _taken(x, windows), _chosen(lax.stop_gradient(x), windows)[1]
+    return _chosen(x, windows)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _taken(x: jax.Array, windows: tuple[Windows, ...]) -> jax.Array:
+    """Return maxima whose derivative is the tangent at their position, on CPU.
+
+    In reverse the output's gradients are added where their maxima are. By choices, they would be
+    spread over strided slices, which overlap: an array as large as the input for each tap, made
+    element by element, in twice the time. Over several devices positions would gather the input.
+    """
+    return _chosen(x, windows)[0]
+
+
+@_taken.defjvp
+def _taken_jvp(
+    windows: tuple[Windows, ...], primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (x,), (t,) = primals, tangents
+    flat = _chosen(x, windows)[1]
+
+    def choose(x: jax.Array, _: jax.Array, t: jax.Array) -> jax.Array:
+        return jax.jvp(lambda x: _chosen(x, windows)[0], (x,), (t,))[1]
+
+    def take(_: jax.Array, flat: jax.Array, t: jax.Array) -> jax.Array:
+        space = math.prod(w.size for w in windows)
+        first = jnp.arange(0, t.size, space, dtype=flat.dtype)
+        at = flat + first.reshape(*t.shape[: -len(windows)], *(1,) * len(windows))
+        return t.reshape(-1).at[at].get(mode="promise_in_bounds")
+
+    if x.size > jnp.iinfo(flat.dtype).max:
+        along = choose(x, flat, t)
+    else:
+        on_cpu = partial(_jax.for_one_device, take, choose)
+        along = lax.platform_dependent(x, flat, t, cpu=on_cpu, default=choose)
+    return _taken(x, windows), along
+
+
+def _chosen(x: jax.Array, windows: tuple[Windows, ...]) -> tuple[jax.Array, jax.Array]:
+    """Choose the maximum along one axis after the other."""
     index_type = jax.dtypes.canonicalize_dtype(jnp.int64)
     flat = jnp.zeros((1,) * x.ndim, index_type)
     scale = 1
