@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from docs._picture import PICTURE, RESULTS, draw
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ([\d.]+[^|]*) \| ([^|]+) \| `python ([^`]+)` \|$", README, re.M)
@@ -25,3 +27,8 @@ def test_a_command_prints_it(figure: str, meaning: str, command: str) -> None:
     assert done.returncode == 0, done.stderr
     for number in [figure, *re.findall(r"\d\.\d\d", meaning)]:
         assert re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", done.stdout), number
+
+
+def test_the_picture_is_of_the_stored_times(tmp_path: Path) -> None:
+    draw(RESULTS, tmp_path / "drawn.svg")
+    assert (tmp_path / "drawn.svg").read_text() == PICTURE.read_text()
