@@ -121,8 +121,7 @@ def _taken_jvp(
     if x.size > jnp.iinfo(flat.dtype).max:
         along = choose(x, flat, t)
     else:
-        on_cpu = partial(_jax.for_one_device, take, choose)
-        along = lax.platform_dependent(x, flat, t, cpu=on_cpu, default=choose)
+        along = _jax.on_one_cpu(take, choose, x, flat, t)
     return _taken(x, windows), along
 
 

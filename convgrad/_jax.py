@@ -308,16 +308,22 @@ def _one_device() -> Any:
     return primitive
 
 
-def for_one_device(
-    one: Callable[..., Any], several: Callable[..., Any], *operands: jax.Array
+def on_one_cpu(
+    formula: Callable[..., Any], otherwise: Callable[..., Any], *operands: jax.Array
 ) -> Any:
-    """Compute one formula in programs for one device, and another in those for several.
+    """Compute one formula on CPU in programs for one device, and another everywhere else.
 
     Both are traced; the choice is made while lowering, as by `lax.platform_dependent`, and XLA
     drops the other. Inside of shard_map a device has a program of its own.
     """
     primitive = _one_device()
-    return lax.cond(primitive.bind(), one, several, *operands) if primitive else one(*operands)
+
+    def on_cpu(*operands: jax.Array) -> Any:
+        if primitive is None:
+            return formula(*operands)
+        return lax.cond(primitive.bind(), formula, otherwise, *operands)
+
+    return lax.platform_dependent(*operands, cpu=on_cpu, default=otherwise)
 
 
 # Convolutions as equations.

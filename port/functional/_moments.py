@@ -107,8 +107,7 @@ def _sums(d: jax.Array, over: tuple[int, ...]) -> Pair:
     """
     count, two = d.shape[0], partial(_two, over)
     if 0 in over and d.ndim > 2 and isinstance(count, int) and count <= IN_A_ROW:
-        on_cpu = partial(_jax.for_one_device, partial(_in_one, over), two)
-        return lax.platform_dependent(d, cpu=on_cpu, default=two)
+        return _jax.on_one_cpu(partial(_in_one, over), two, d)
     return two(d)
 
 

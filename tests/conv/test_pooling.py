@@ -265,17 +265,16 @@ def test_second_order(name: str, args: tuple[int, ...], dims: int) -> None:
     assert_same(mine, right)
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what is asked of CPU's programs")
 @pytest.mark.parametrize(
     ("kernel", "stride", "added"), [(3, 2, True), (2, 2, False), (3, 1, False)]
 )
 def test_where_gradients_of_maxima_are_added(kernel: int, stride: int, added: bool) -> None:
-    """At the maxima where windows overlap at a stride, else by choices; alike in both."""
+    """On CPU at the maxima where windows overlap at a stride, else by choices; alike in both."""
     x = draw(1, (2, 3, 13, 12))
     ours, theirs = both("max_pool", 2, kernel, stride)
     g = draw(2, theirs(to_torch(x)).shape)
     program = jax.jit(lambda x: jax.vjp(ours, x)[1](g)[0]).lower(jnp.asarray(x)).compile()
-    assert ("scatter" in program.as_text()) == added
+    assert ("scatter" in program.as_text()) == (added and jax.default_backend() == "cpu")
     leaf = to_torch(x).requires_grad_()
     (right,) = torch.autograd.grad(theirs(leaf), leaf, to_torch(g))
     assert_same(program(jnp.asarray(x)), right)
