@@ -12,6 +12,7 @@ from ._arrays import array, check_conv_dtypes
 from ._docs import FUNCTIONAL, REFUSED_WITH_WEIGHT, documented
 from ._lax import convolve
 from ._sizes import ConvArguments, check_bias, conv_arguments, conv_output, empty
+from .lowering import given
 
 
 def add_bias(out: jax.Array, bias: jax.Array, dims: int) -> jax.Array:
@@ -67,7 +68,8 @@ def _conv(
         return jnp.zeros(shape, preferred_element_type or x.dtype)
     if preferred_element_type is not None:
         preferred_element_type = jnp.dtype(preferred_element_type)
-    return _convolution(x, w, b, args, precision, preferred_element_type)
+    with given(x):
+        return _convolution(x, w, b, args, precision, preferred_element_type)
 
 
 _DOCS = """

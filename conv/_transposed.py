@@ -19,6 +19,7 @@ from ._transposed_sizes import (
     conv_transpose_arguments,
     conv_transpose_output,
 )
+from .lowering import given
 
 
 def as_forward_kernel(weight: jax.Array, groups: int) -> jax.Array:
@@ -79,7 +80,8 @@ def _conv_transpose(
         preferred_element_type = jnp.dtype(preferred_element_type)
     if empty(x.shape[:-dims]):
         return jnp.zeros(shape, preferred_element_type or x.dtype)
-    return _conv_transposed(x, w, b, args, precision, preferred_element_type)
+    with given(x):
+        return _conv_transposed(x, w, b, args, precision, preferred_element_type)
 
 
 _DOCS = """

@@ -76,9 +76,9 @@ def losses(concerning: str = CONVOLUTIONS) -> list[str]:
 # The mark: a text that equations carry from where they are traced to where they are lowered.
 
 MARK = "convgrad"
-# What it says of a convolution: to be lowered by this package, and whether a derivative was taken
-# of it; or to be left to JAX.
-ON, DERIVED, OFF = "on", "derived", "off"
+# What it says of a convolution: to be lowered by this package, and whether its input is an argument
+# of the program, or a derivative was taken of it; or to be left to JAX.
+ON, GIVEN, DERIVED, OFF = "on", "given", "derived", "off"
 
 
 def marked(value: str | None) -> AbstractContextManager[Any]:
@@ -102,7 +102,7 @@ def _mark(context: Any) -> str | None:
 
 
 def mark_of_equation(equation: Any) -> str | None:
-    """Return the mark of an equation of a jaxpr: ON, DERIVED, OFF, or None.
+    """Return the mark of an equation of a jaxpr: ON, GIVEN, DERIVED, OFF, or None.
 
     Leans on `JaxprEqn.ctx.xla_metadata`.
     """
@@ -114,7 +114,7 @@ def mark_of_equation(equation: Any) -> str | None:
 
 
 def mark_of_lowering(ctx: Any) -> str | None:
-    """Return the mark of the equation that a rule lowers: ON, DERIVED, OFF, or None.
+    """Return the mark of the equation that a rule lowers: ON, GIVEN, DERIVED, OFF, or None.
 
     Leans on `LoweringRuleContext.jaxpr_eqn_ctx.xla_metadata`.
     """
@@ -125,7 +125,7 @@ def mark_of_lowering(ctx: Any) -> str | None:
         return None
 
 
-def _current_mark() -> str | None:
+def current_mark() -> str | None:
     """Return the mark that equations get which are traced now.
 
     Leans on `jax._src.xla_metadata_lib.current_xla_metadata`.
@@ -151,11 +151,11 @@ def mark_derivatives() -> None:
         rule = ad.primitive_jvps[lax.conv_general_dilated_p]
 
         def marking(*args: Any, **params: Any) -> Any:
-            with marked(DERIVED) if _current_mark() == ON else nullcontext():
+            with marked(DERIVED) if current_mark() in (ON, GIVEN) else nullcontext():
                 return rule(*args, **params)
 
         ad.primitive_jvps[lax.conv_general_dilated_p] = marking
-        _current_mark()
+        current_mark()
     except (ImportError, AttributeError, KeyError, TypeError) as error:
         lost("the table of derivatives", error, DERIVATIVES)
 
@@ -574,6 +574,25 @@ def is_traced(value: Any) -> bool:
     if tracer is None:
         return any(kind.__name__ == "Tracer" for kind in type(value).__mro__)
     return isinstance(value, tracer)
+
+
+def is_argument(value: Any) -> bool:
+    """Whether a value is an argument of a whole program; or known: a call alone is a program.
+
+    Leans on `jax.interpreters.partial_eval.DynamicJaxprTracer`, on its `parent`, the equation that
+    it comes from, and on `Tracer._trace.parent_trace`, what is traced around.
+    """
+    if not is_traced(value):
+        return True
+    staged = _part(partial_eval, "DynamicJaxprTracer", "the class of values in programs")
+    if staged is None or not isinstance(value, staged):
+        return False
+    try:
+        computed, around = value.parent, value._trace.parent_trace
+    except AttributeError as error:
+        lost("where a value comes from", error, WAYS)
+        return False
+    return computed is None and not hasattr(around, "parent_trace")
 
 
 def constant(value: Any) -> jax.Array:

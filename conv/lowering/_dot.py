@@ -67,7 +67,7 @@ def _multiply(how: Matrices, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
 
 def _body(ctx: Any, params: dict[str, Any]) -> Any:
     """Return what is lowered in the place of a product, None where that is JAX's own."""
-    if _jax.mark_of_lowering(ctx) not in (_jax.ON, _jax.DERIVED):
+    if _jax.mark_of_lowering(ctx) not in (_jax.ON, _jax.GIVEN, _jax.DERIVED):
         return None
     if _jax.losses() or not onednn.available():
         return None

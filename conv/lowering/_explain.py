@@ -61,7 +61,10 @@ def routes(function: Callable[..., Any], *args: Any, platform: str = "cpu") -> l
     """
     if platform not in PLATFORMS:
         raise ValueError(f"platform must be one of {', '.join(PLATFORMS)}, got {platform!r}")
-    program = jax.make_jaxpr(function)(*args)
+    if isinstance(function, jax.stages.Wrapped):
+        program = function.trace(*args).jaxpr
+    else:
+        program = jax.make_jaxpr(function)(*args)
     devices = _devices(args)
     return [
         _explain(equation, PLATFORMS[platform], _jax.devices_of_equation(equation, devices))

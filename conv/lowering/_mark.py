@@ -1,8 +1,10 @@
 """The mark that convolutions carry to where they are lowered, and who sets it."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+
+import jax
 
 from convgrad import _jax
 
@@ -54,4 +56,13 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
 
 def accelerated() -> AbstractContextManager[None]:
     """Mark what this package's own functions trace, unless `accelerate(False)` is in force."""
+    if _jax.current_mark() == _jax.GIVEN:
+        return nullcontext()
     return accelerate(_enabled.get())
+
+
+def given(input: jax.Array) -> AbstractContextManager[None]:
+    """Say of the convolution traced inside whether its input is an argument of the program."""
+    if _enabled.get() and _jax.is_argument(input):
+        return _jax.marked(_jax.GIVEN)
+    return nullcontext()

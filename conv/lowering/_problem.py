@@ -24,6 +24,7 @@ from jax import lax
 from convgrad._jax import Convolution
 
 Pairs = tuple[tuple[int, int], ...]
+FEW_CHANNELS = 16
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ class Problem:
     def whole_strides(self) -> bool:
         """Whether each phase of a transposed convolution meets as many kernel elements."""
         return all(k % s == 0 for k, s in zip(self.kernel, self.spread, strict=True))
+
+    @property
+    def opens(self) -> bool:
+        """Whether this is the first layer of a network: of few channels, to many."""
+        return self.in_channels < FEW_CHANNELS <= self.out_channels
 
     @property
     def itemsize(self) -> int:

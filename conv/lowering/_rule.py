@@ -6,7 +6,7 @@ JAX registered, to the same HLO as if this package were not imported.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -59,11 +59,12 @@ def decide(
       platform: what it is lowered for.
       lhs, rhs: the operands' shapes and dtypes.
       params: the primitive's parameters.
-      mark: of the equation, which says whether a derivative was taken of it.
+      mark: of the equation, which says whether its input is an argument of the program, or a
+        derivative was taken of it.
       devices: over how many the compiler may spread it; None where nobody knows.
       export: whether the program is for other machines, of which nobody knows what they have.
     """
-    if mark not in (_jax.ON, _jax.DERIVED):
+    if mark not in (_jax.ON, _jax.GIVEN, _jax.DERIVED):
         return _stock("traced outside of accelerate()")
     if devices is None:
         return _stock("nobody knows for how many devices")
@@ -81,13 +82,17 @@ def decide(
     if dtype not in platform.dtypes or not (wanted is None or jnp.dtype(wanted).name in results):
         return _stock(f"dtype {dtype} has no method")
     library = platform.name == "cpu" and devices == 1 and not export and onednn.available()
-    innermost = library and mark == _jax.ON and not _jax.losses(_jax.DERIVATIVES)
+    innermost = library and mark != _jax.DERIVED and not _jax.losses(_jax.DERIVATIVES)
     if dtype == "bfloat16":  # oneDNN's kernels for it round their results, and know no other layout
         library &= wanted is None or jnp.dtype(wanted) == lhs.dtype
         innermost = library
     found = plan(lhs, rhs, given, platform.limits, cores(), library, innermost)
     if found is None:
         return _stock("no method for such dimensions or groups")
+    # By itself it would pay for a copy at either end; before others it leaves them its input's.
+    # First layers take channels innermost, for what follows.
+    if innermost and mark == _jax.GIVEN and dtype != "bfloat16" and not found.problem.opens:
+        found = replace(found, problem=replace(found.problem, innermost=False))
     if devices == 1:
         return Decision(platform.choose(found.problem), found)
     for choice in platform.split:

@@ -400,7 +400,7 @@ def test_channels_last_arrays_are_not_copied() -> None:
 
 
 def chain(x: Any, w: Any) -> Any:
-    y = jnp.tanh(conv.conv2d(x, w, padding=1))
+    y = jnp.tanh(conv.conv2d(jnp.tanh(x), w, padding=1))
     return conv.conv2d(y, w.swapaxes(0, 1), padding=1)
 
 
@@ -411,7 +411,7 @@ def test_between_convolutions_channels_are_innermost_in_memory() -> None:
     calls = [line for line in compiled.splitlines() if NAME in line]
     assert all(re.search(r"= f32\[2,(24|16),9,8\]\{1,3,2,0\} custom-call", c) for c in calls)
     assert "f32[2,24,9,8]{3,2,1,0}" not in compiled
-    right = torch.nn.functional.conv2d(to_torch(X), to_torch(W), padding=1).tanh()
+    right = torch.nn.functional.conv2d(to_torch(X).tanh(), to_torch(W), padding=1).tanh()
     back = to_torch(W.swapaxes(0, 1).copy())
     right = torch.nn.functional.conv2d(right, back, padding=1).numpy()
     np.testing.assert_allclose(chain(X, W), right, rtol=0, atol=1e-5 * np.abs(right).max())
@@ -447,6 +447,78 @@ def test_what_is_not_differentiated_beside_what_is() -> None:
     assert orders(both, X, W) == ({True, False} if _jax.has_avx512() else {True})
     assert orders(lambda x, w: jax.vmap(chain, (0, None))(x[None], w), X, W) == {True}
     assert orders(lambda x, w: lax.scan(lambda c, x: (c, chain(x, w)), None, x[None])[1], X, W)
+
+
+def of_argument(x: Any, w: Any) -> Any:
+    return conv.conv2d(x, w, padding=1)
+
+
+FIRST = np.zeros((24, 3, 3, 3), "float32")
+ROWS = X.reshape(2, 16, 72, 1).swapaxes(2, 3)
+
+
+@pytest.mark.skipif(not _jax.has_avx512(), reason="channels first are for AVX-512 only")
+@pytest.mark.parametrize(
+    ("function", "arrays", "innermost"),
+    [
+        (of_argument, (X, W), [False]),
+        (lambda x, w: of_argument(of_argument(x, w), w.swapaxes(0, 1)), (X, W), [False, True]),
+        (of_argument, (X[:, :3], FIRST), [True]),
+        (of_argument, (X[:, :3], FIRST[:3]), [False]),
+        (lambda x, w: of_argument(x + 1, w), (X, W), [True]),
+        (lambda x, w: jax.jit(lambda *a: of_argument(*a))(x, w), (X, W), [True]),
+        (lambda x, w: lax.map(lambda a: of_argument(a[None], w), x), (X, W), [True]),
+        (lambda x, w: conv.conv_transpose2d(x, w, stride=2), (X, W.swapaxes(0, 1)), [False] * 4),
+    ],
+    ids=["alone", "two", "first layer", "filter", "computed", "call", "loop", "transposed"],
+)
+def test_convolutions_of_arguments_keep_their_order(
+    function: Any, arrays: Any, innermost: list[bool]
+) -> None:
+    """By itself a convolution would pay for a copy at either end; a first layer leads to others."""
+    calls = [line for line in text(function, *arrays).splitlines() if NAME in line]
+    assert ["dense<[1, 3, 2, 0]>" in line for line in calls] == innermost
+    for told in (conv.routes(function, *arrays), conv.routes(jax.jit(function), *arrays)):
+        inner = [r.why.endswith("innermost in memory") for r in told]
+        assert any(inner) == any(innermost)
+        assert len(inner) != len(innermost) or inner == innermost
+
+
+def test_what_an_argument_is() -> None:
+    found = {}
+
+    def note(name: str, value: Any) -> Any:
+        found[name] = _jax.is_argument(value)
+        return value
+
+    @jax.jit
+    def program(x: Any) -> Any:
+        note("computed", x + 1)
+        jax.jit(lambda a: note("of a call", a))(x)
+        lax.map(lambda a: note("of a loop", a), x)
+        jax.vmap(lambda a: note("mapped", a))(x)
+        jax.grad(lambda a: note("differentiated", a).sum())(x)
+        return note("of a program", x)
+
+    program(note("known", jnp.asarray(X)))
+    assert [name for name, whether in found.items() if whether] == ["known", "of a program"]
+    assert len(found) == 7
+
+
+def test_where_values_cannot_be_traced_back_channels_are_innermost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_jax, "_losses", {})
+    jax.clear_caches()
+    monkeypatch.setattr(_jax, "partial_eval", SimpleNamespace())
+    with pytest.warns(RuntimeWarning, match="has moved the class of values in programs"):
+        assert orders(lambda *a: of_argument(*a), X, W) == {True}
+    agrees(conv2d(X, W))
+    monkeypatch.setattr(_jax, "partial_eval", SimpleNamespace(DynamicJaxprTracer=object))
+    monkeypatch.setattr(_jax, "is_traced", lambda _: True)
+    with pytest.warns(RuntimeWarning, match="has moved where a value comes from"):
+        assert not _jax.is_argument(object())
+    assert _jax.losses() == []
 
 
 @pytest.mark.parametrize("gone", ["the mark in force", "the table of derivatives"])
