@@ -523,6 +523,21 @@ def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any
     return result
 
 
+def written_out(x: jax.Array) -> jax.Array:
+    """Have an array written out with its axes in order, before what follows reads it.
+
+    A transpose that comes before is then carried out once, not again for each element that is read.
+    Leans on `jax.experimental.layout.with_layout_constraint`.
+    """
+    try:
+        from jax.experimental.layout import Layout, with_layout_constraint
+
+        return with_layout_constraint(x, Layout(tuple(range(x.ndim))))
+    except (ImportError, TypeError) as error:
+        lost("the order of axes in memory", error, WAYS)
+        return x
+
+
 def is_convolution(equation: Any) -> bool:
     """Whether an equation of a jaxpr is a convolution."""
     return bool(equation.primitive is lax.conv_general_dilated_p)

@@ -380,6 +380,8 @@ def _transposed(p: Problem) -> Choice:
     per_group, out_per_group = p.per_group
     if p.groups > 1:
         if per_group == out_per_group == 1:
+            if p.channels_last and ONEDNN.serves(p):
+                return Choice(ONEDNN, "channels last: a convolution of oneDNN's for each phase")
             if p.taps <= 9:
                 return Choice(ELEMENTWISE_PHASES, "one channel a group: shifted products by phase")
             return Choice(

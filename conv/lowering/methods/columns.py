@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from convgrad import _jax
+
 from .._batch import chunk_of, image_by_image, over_batch, product_for_each
 from .._layout import columns, pad_space, total
 from .._method import Method
@@ -236,6 +238,8 @@ def _product_of_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Arr
 
 
 def _weight_by_split_columns(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
+    if p.channels_last:
+        x, g = _jax.written_out(x), _jax.written_out(g)
     result = _sum_of_parts(p, x, g, _product_of_split_columns, _split_bytes(p))
     parts = result.reshape(p.out_channels, p.kernel[0], p.in_channels, *p.kernel[1:])
     return parts.swapaxes(1, 2)

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from convgrad import _jax
+
 from .._batch import by_parts, chunk_of, divisor, over_batch, part_of, times_columns
 from .._layout import at_tap, columns, offsets, pad_space, total
 from .._method import Method
@@ -63,6 +65,8 @@ def _elementwise_weight(p: Problem, x: jax.Array, g: jax.Array) -> jax.Array:
     """Return the weight gradient (O, C / groups, *kernel) by sums of products."""
     n, groups = p.batch, p.groups
     per_group, out_per_group = p.per_group
+    if p.channels_last and p.onednn:
+        x, g = _jax.written_out(x), _jax.written_out(g)
     padded = pad_space(x, p.padding)
     left = padded.reshape(n, groups, 1, per_group, *padded.shape[2:])
     right = g.reshape(n, groups, out_per_group, 1, *p.out)

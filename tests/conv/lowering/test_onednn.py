@@ -399,6 +399,72 @@ def test_channels_last_arrays_are_not_copied() -> None:
     agrees(np.asarray(last(x, w)).transpose(0, 3, 1, 2))
 
 
+def gradients_of_last(x: Any, w: Any, g: Any, **arguments: int) -> Any:
+    """Return both gradients of a layer whose arrays have their channels last."""
+    groups, stride = arguments.get("groups", 1), (arguments.get("stride", 1),) * 2
+
+    def layer(x: Any, w: Any) -> Any:
+        order = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x, w, stride, [(1, 1)] * 2, dimension_numbers=order, feature_group_count=groups
+        )
+
+    with conv.accelerate():
+        return jax.vjp(layer, x, w)[1](g)
+
+
+@pytest.mark.skipif(not _jax.has_avx512(), reason="its products are for AVX-512 only")
+@pytest.mark.parametrize(
+    ("channels", "arguments", "methods"),
+    [
+        ((24, 24), {}, ["onednn_split_columns", "onednn"]),
+        ((16, 16), {"groups": 8}, ["elementwise", "onednn"]),
+        ((16, 16), {"groups": 16, "stride": 2}, ["depthwise", "onednn"]),
+    ],
+    ids=["dense", "groups", "depthwise"],
+)
+def test_gradients_of_channels_last_arrays(
+    channels: tuple[int, int], arguments: dict[str, int], methods: list[str]
+) -> None:
+    c, o = channels
+    groups = arguments.get("groups", 1)
+    tensors = [
+        torch.from_numpy(draw(seed, shape).astype("float32")).requires_grad_()
+        for seed, shape in enumerate([(2, c, 50, 20), (o, c // groups, 3, 3)])
+    ]
+    y = torch.nn.functional.conv2d(*tensors, padding=1, **arguments)
+    g = torch.from_numpy(draw(2, tuple(y.shape)).astype("float32"))
+    rights = torch.autograd.grad(y, tensors, g)
+    x, w, g = (a.detach().numpy() for a in (*tensors, g))
+    arrays = [np.moveaxis(x, 1, -1), np.moveaxis(w, (1, 0), (-2, -1)), np.moveaxis(g, 1, -1)]
+
+    def both(*arrays: Any) -> Any:
+        return gradients_of_last(*arrays, **arguments)
+
+    assert [r.method for r in conv.routes(both, *arrays)][1:] == methods
+    dx, dw = both(*arrays)
+    for found, right in (
+        (np.moveaxis(dx, -1, 1), rights[0]),
+        (np.moveaxis(dw, (-2, -1), (1, 0)), rights[1]),
+    ):
+        right = right.numpy()
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-5 * np.abs(right).max())
+
+
+@pytest.mark.skipif(not _jax.has_avx512(), reason="its products are for AVX-512 only")
+def test_channels_last_arrays_are_turned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where columns are copied from them, from a copy whose channels come first."""
+    x, w = np.zeros((2, 50, 20, 24), "float32"), np.zeros((3, 3, 24, 24), "float32")
+    g = np.zeros((2, 50, 20, 24), "float32")
+    turned = text(lambda *a: gradients_of_last(*a), x, w, g)
+    assert turned.count("@LayoutConstraint") == 2
+    monkeypatch.setattr(_jax, "_losses", {})
+    monkeypatch.setattr("jax.experimental.layout.Layout", None)
+    jax.clear_caches()
+    with pytest.warns(RuntimeWarning, match="has moved the order of axes in memory"):
+        assert "@LayoutConstraint" not in text(lambda *a: gradients_of_last(*a), x, w, g)
+
+
 def chain(x: Any, w: Any) -> Any:
     y = jnp.tanh(conv.conv2d(jnp.tanh(x), w, padding=1))
     return conv.conv2d(y, w.swapaxes(0, 1), padding=1)
