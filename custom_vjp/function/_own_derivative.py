@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -17,6 +17,9 @@ from convgrad import _jax
 from convgrad._errors import FUNCTION
 
 from ._tangents import Arrays, is_zero, zero
+
+if TYPE_CHECKING:
+    from convgrad._jax import AbstractValue, ClosedJaxpr, Jaxpr
 
 USER = "a custom_vjp.Function under a transformation"
 
@@ -37,7 +40,9 @@ class OwnDerivative:
     primal: Callable[..., list[Any]]
     rule: Callable[[Arrays, Arrays], tuple[list[Any], list[Any]]]
     moving: Callable[[], int]
-    _programs: dict[Any, Any] = dataclasses.field(default_factory=dict)
+    _programs: dict[tuple[AbstractValue, ...], ClosedJaxpr] = dataclasses.field(
+        default_factory=dict
+    )
 
     def __repr__(self) -> str:
         return self.name
@@ -47,11 +52,12 @@ class OwnDerivative:
         return own_derivative_p.bind(*arrays, of=self)
 
     @property
-    def jaxpr(self) -> Any:
+    def jaxpr(self) -> Jaxpr | None:
         """The program of primal, None where it was not traced."""
-        return _jax.open_jaxpr(next(iter(self._programs.values()), None))
+        traced = next(iter(self._programs.values()), None)
+        return None if traced is None else _jax.open_jaxpr(traced)
 
-    def program(self, avals: Sequence[Any]) -> Any:
+    def program(self, avals: Sequence[AbstractValue]) -> ClosedJaxpr:
         """Return primal as a closed jaxpr: the user's code is traced once for each set of types."""
         key = tuple(avals)
         if key not in self._programs:

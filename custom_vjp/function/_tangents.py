@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,9 @@ from convgrad._errors import FUNCTION_TANGENTS
 from convgrad._jax import Axis, varying
 
 from ._manual import vary
+
+if TYPE_CHECKING:
+    from convgrad._jax import Tangent
 
 Arrays = Sequence[Any]
 
@@ -85,7 +88,7 @@ def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -
     """Differentiate once more: linear in what flows, and push's own derivative in the residuals."""
     saved, flowing = primals[:residuals], primals[residuals:]
     out = of(saved, flowing)
-    total = [_jax.zero_tangent(o) for o in out]
+    total: list[Tangent] = [_jax.zero_tangent(o) for o in out]
     if any(not _jax.is_zero(t) for t in tangents[residuals:]):
         moved = [_jax.instantiated(t) for t in tangents[residuals:]]
         total = of(saved, moved)

@@ -46,7 +46,7 @@ def sites(program: Any, wanted: Wanted) -> list[Site]:
     found = []
     for equation in _jax.open_jaxpr(program).eqns:
         if _is_wanted(equation, wanted):
-            aval = equation.outvars[0].aval
+            aval = _jax.array_type(equation.outvars[0])
             found.append(Site(_jax.parameter(equation, "name"), aval.shape, aval.dtype))
         else:
             found += _sites_inside(equation, wanted)
