@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-# What is an array to `is_array`.
-Array = jax.Array | np.ndarray | np.generic
+# What is taken for an array: JAX's, NumPy's, or a scalar of NumPy.
+Array = jax.Array | np.ndarray | np.bool_ | np.number
 NUMBERS = (bool, int, float, complex)
 
 
@@ -17,7 +17,7 @@ def is_array(value: object) -> bool:
 
     Python's numbers are none.
     """
-    return isinstance(value, Array)
+    return isinstance(value, jax.Array | np.ndarray | np.generic)
 
 
 def is_number(value: object) -> bool:

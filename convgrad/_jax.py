@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     Atom = Var | Literal
     Program = Jaxpr | ClosedJaxpr
+    Aval = AbstractValue | jax.ShapeDtypeStruct
     Tangent = jax.Array | Zero
 
 # What a loss concerns, and what follows from it.
@@ -663,7 +664,7 @@ def array_type(atom: Atom) -> ShapedArray:
     return aval
 
 
-def is_literal(atom: Atom) -> bool:
+def is_literal(atom: Atom) -> TypeGuard[Literal]:
     """Whether what an equation takes is a number that is written into the program.
 
     Leans on `jax.extend.core.Literal`.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convgrad._arrays import is_array
+from convgrad._arrays import Array, is_array
 from custom_vjp import Function
 
 
@@ -31,7 +31,7 @@ class _Hook(Function):
         return tangent
 
 
-def hook(x: Any, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
+def hook(x: Array, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
     """Return `x`; the gradient that flows back through the result is given to `hook_fn`.
 
     `hook(x, f) = x`, and `x.grad = f(gradient)`; where `f` returns None the gradient goes on
@@ -75,7 +75,7 @@ def hook(x: Any, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
     return hooked
 
 
-def _checked(new: Any, gradient: Any, hook_fn: Any) -> Any:
+def _checked(new: Any, gradient: jax.Array, hook_fn: Callable[[jax.Array], Any]) -> Any:
     if new is None:
         return gradient
     name = getattr(hook_fn, "__name__", repr(hook_fn))
