@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from jax.interpreters.ad import Zero
     from jax.interpreters.mlir import LoweringRuleContext
 
+    from ._arrays import Array
+
     Atom = Var | Literal
     Program = Jaxpr | ClosedJaxpr
     Aval = AbstractValue | jax.ShapeDtypeStruct
+    Shaped = ShapedArray | jax.ShapeDtypeStruct | Array  # what has a shape and a dtype
     Tangent = jax.Array | Zero
 
 # What a loss concerns, and what follows from it.
