@@ -33,7 +33,7 @@ from jax.typing import ArrayLike, DTypeLike
 
 if TYPE_CHECKING:
     # What types are said in, here and in the other packages: nothing of it is there at run time.
-    from jax.core import AbstractValue, ShapedArray
+    from jax.core import ShapedArray
     from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
     from jax.interpreters.ad import Zero
     from jax.interpreters.mlir import LoweringRuleContext
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     Atom = Var | Literal
     Program = Jaxpr | ClosedJaxpr
-    Aval = AbstractValue | jax.ShapeDtypeStruct
+    Aval = ShapedArray | jax.ShapeDtypeStruct
     Shaped = ShapedArray | jax.ShapeDtypeStruct | Array  # what has a shape and a dtype
     Tangent = jax.Array | Zero
 
@@ -605,7 +605,7 @@ def constant(value: ArrayLike) -> jax.Array:
         return jnp.asarray(value)
 
 
-def varying(aval: AbstractValue) -> frozenset[str]:
+def varying(aval: ShapedArray) -> frozenset[str]:
     """Return the mesh axes that a type varies over; JAX has moved the attribute before.
 
     Leans on `ShapedArray.manual_axis_type.varying`, and on `ShapedArray.vma` of before.
@@ -1068,7 +1068,7 @@ def define_rules(
 # What their rules are written with. There are no rules where one of these is lost.
 
 
-def stacked(length: int, aval: AbstractValue, mesh_axis: Any = None) -> AbstractValue:
+def stacked(length: int, aval: ShapedArray, mesh_axis: Any = None) -> ShapedArray:
     """Return a type with a leading dimension more, sharded as it is, and over a mesh axis.
 
     Leans on `jax.extend.core.unmapped_aval`.
@@ -1088,7 +1088,7 @@ def is_mapped_as(value: object, example: Any) -> bool:
         return True
 
 
-def tangent_aval(aval: AbstractValue) -> AbstractValue:
+def tangent_aval(aval: ShapedArray) -> ShapedArray:
     """Return the type that a tangent has of a value of this type.
 
     Leans on `ShapedArray.to_tangent_aval`.
@@ -1096,7 +1096,7 @@ def tangent_aval(aval: AbstractValue) -> AbstractValue:
     return _of_type(aval, "to_tangent_aval")
 
 
-def strict_tangent_aval(value: ArrayLike) -> AbstractValue:
+def strict_tangent_aval(value: ArrayLike) -> ShapedArray:
     """Return the type that a tangent of this value has, strict also where the value's is weak.
 
     Leans on `ShapedArray.strip_weak_type`.
@@ -1104,7 +1104,7 @@ def strict_tangent_aval(value: ArrayLike) -> AbstractValue:
     return _of_type(tangent_aval(jax.typeof(value)), "strip_weak_type")
 
 
-def _of_type(aval: AbstractValue, method: str) -> Any:
+def _of_type(aval: ShapedArray, method: str) -> Any:
     try:
         found = getattr(aval, method)
     except AttributeError as error:
@@ -1115,7 +1115,7 @@ def _of_type(aval: AbstractValue, method: str) -> Any:
     return found()
 
 
-def zeros(aval: AbstractValue) -> jax.Array:
+def zeros(aval: ShapedArray) -> jax.Array:
     """Return zeros of a type.
 
     Leans on `jax.interpreters.ad.zeros_like_aval`.

@@ -16,7 +16,7 @@ from convgrad._jax import Axis
 from ._jaxprs import Flags, call
 
 if TYPE_CHECKING:
-    from convgrad._jax import AbstractValue, ClosedJaxpr
+    from convgrad._jax import ClosedJaxpr, ShapedArray
 
 
 def map_body(body: ClosedJaxpr, ins: Flags, outs: Flags, axis: Axis) -> Callable[..., list[Any]]:
@@ -31,9 +31,7 @@ def map_body(body: ClosedJaxpr, ins: Flags, outs: Flags, axis: Axis) -> Callable
     )
 
 
-def map_avals(
-    avals: Sequence[AbstractValue], flags: Sequence[bool], axis: Axis
-) -> list[AbstractValue]:
+def map_avals(avals: Sequence[ShapedArray], flags: Sequence[bool], axis: Axis) -> list[ShapedArray]:
     """Give the flagged types a leading dimension for the axis."""
     return [
         _jax.stacked(axis.size, aval) if flag else aval

@@ -15,6 +15,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from jax.typing import ArrayLike
+
+from convgrad._arrays import Array
 from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
@@ -31,7 +34,7 @@ Needs = tuple[bool, ...]
 
 
 def evaluate(
-    call: Call, arrays: Sequence[Any], needs: Needs | None = None, keep: bool = False
+    call: Call, arrays: Sequence[ArrayLike], needs: Needs | None = None, keep: bool = False
 ) -> Outcome:
     """Run forward so that JAX can transform it.
 
@@ -47,11 +50,11 @@ def evaluate(
     arrays = vary_alike(arrays)
     records: list[Record] = []
 
-    def results(outcome: Outcome) -> list[Any]:
+    def results(outcome: Outcome) -> list[Array]:
         records[:] = [outcome.record]
         return [*outcome.outputs, *(outcome.extras if keep else [])]
 
-    def primal(*arrays: Any) -> list[Any]:
+    def primal(*arrays: ArrayLike) -> list[Array]:
         return results(_forward(call, asked, arrays))
 
     def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -65,7 +68,7 @@ def evaluate(
     return Outcome(flat[: moving()], flat[moving() :], records[0])
 
 
-def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
+def _forward(call: Call, needs: Needs, arrays: Sequence[ArrayLike]) -> Outcome:
     """Run the user's forward; on its values, where it asks for them."""
     forward = mapped_forward(call, arrays)
     try:
@@ -73,7 +76,7 @@ def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
     except NEEDS_VALUES as error:
         needed = error
 
-    def on(values: Sequence[Any]) -> Any:
+    def on(values: Sequence[ArrayLike]) -> tuple[list[Array], Any]:
         outcome = run(call, needs, values, call.function.forward, by_value=True)
         counts = len(outcome.outputs), len(outcome.extras)
         return [*outcome.outputs, *outcome.extras], (outcome.record, counts)

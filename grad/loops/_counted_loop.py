@@ -23,7 +23,7 @@ from convgrad import _jax
 from .._jaxprs import Body, call, split
 
 if TYPE_CHECKING:
-    from convgrad._jax import AbstractValue, ClosedJaxpr
+    from convgrad._jax import ClosedJaxpr, ShapedArray
 
 T = TypeVar("T")
 _State = tuple[jax.Array, list[jax.Array], list[jax.Array]]  # trips that are done, carry, outputs
@@ -91,7 +91,7 @@ def _run(trips: jax.Array, *operands: jax.Array, body: Body, shape: Shape) -> li
     return carry + ys
 
 
-def stack_of_zeros(length: int, aval: AbstractValue) -> jax.Array:
+def stack_of_zeros(length: int, aval: ShapedArray) -> jax.Array:
     """Return zeros of a type with a leading dimension more, sharded as it is."""
     return _jax.zeros(_jax.stacked(length, aval))
 
@@ -106,8 +106,8 @@ def _evaluate(*args: ArrayLike, body: Body, shape: Shape) -> list[jax.Array]:
 
 
 def _outputs(
-    *_: AbstractValue, body: Body, shape: Shape
-) -> tuple[list[AbstractValue], list[ClosedJaxpr]]:
+    *_: ShapedArray, body: Body, shape: Shape
+) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     carry, ys = split(body.run.out_avals, shape.carry)
     return [*carry, *(_jax.stacked(shape.length, y) for y in ys)], [body.run]
 

@@ -23,7 +23,7 @@ from ._counted_rules import is_nonzero, real
 from ._plan import Plan, tangent
 
 if TYPE_CHECKING:
-    from convgrad._jax import AbstractValue, ClosedJaxpr, Tangent
+    from convgrad._jax import ClosedJaxpr, ShapedArray, Tangent
 
 T = TypeVar("T")
 State = list[jax.Array]
@@ -187,7 +187,7 @@ def _evaluate(*operands: ArrayLike, **params: Any) -> list[jax.Array]:
     return results
 
 
-def _outputs(*_: AbstractValue, **params: Any) -> tuple[list[AbstractValue], list[ClosedJaxpr]]:
+def _outputs(*_: ShapedArray, **params: Any) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     loop = Loop(**params)
     outs = list(loop.body.run.out_avals)
     if loop.keep:
