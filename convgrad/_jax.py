@@ -981,7 +981,7 @@ class Unavailable:
     def __init__(self, user: str, error: Exception) -> None:
         self.user, self.error = user, error
 
-    def bind(self, *_: Any, **__: Any) -> NoReturn:
+    def bind(self, *_: object, **__: object) -> NoReturn:
         """Say why it cannot be."""
         raise ImportError(
             f"jax {jax.__version__} has moved what {self.user} needs "

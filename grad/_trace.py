@@ -250,7 +250,7 @@ def require_gradient_dtype(leaves: Sequence[Array]) -> None:
 
 
 def require_real_seed(
-    dtype: Any, advice: str = "pass the gradient of the output explicitly"
+    dtype: np.dtype, advice: str = "pass the gradient of the output explicitly"
 ) -> None:
     """Raise PyTorch's RuntimeError when a gradient of 1 would have to be made up for a complex."""
     if is_complex(dtype):

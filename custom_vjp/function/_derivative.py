@@ -86,7 +86,7 @@ class Derivative:
 
     def pull(
         self, residuals: Sequence[ArrayLike], cotangents: Sequence[ArrayLike | None]
-    ) -> Sequence[Any]:
+    ) -> Sequence[jax.Array | None]:
         """Reverse mode."""
         pull: Callable[..., Any] = self.backward
         if self.once:
@@ -95,7 +95,7 @@ class Derivative:
 
     def backward(
         self, residuals: Sequence[ArrayLike], cotangents: Sequence[ArrayLike | None]
-    ) -> Sequence[Any]:
+    ) -> Sequence[jax.Array | None]:
         """Call the user's backward; on values, where it asks for them."""
         backward = _backward(self.call)
         if backward is None:

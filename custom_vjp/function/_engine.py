@@ -15,6 +15,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from convgrad._arrays import Array
@@ -31,6 +33,7 @@ from ._tangents import is_zero, shape_of, tangent_type, zero
 from ._vmap import mapped_forward
 
 Needs = tuple[bool, ...]
+SymbolicTangent = jax.Array | SymbolicZero
 
 
 def evaluate(
@@ -57,7 +60,9 @@ def evaluate(
     def primal(*arrays: ArrayLike) -> list[Array]:
         return results(_forward(call, asked, arrays))
 
-    def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def rule(
+        primals: Sequence[ArrayLike], tangents: Sequence[SymbolicTangent]
+    ) -> tuple[list[Array], list[SymbolicTangent]]:
         outcome, moved = _rule(call, primals, tangents, asked if keep else None)
         return results(outcome), moved
 
@@ -88,8 +93,11 @@ def _forward(call: Call, needs: Needs, arrays: Sequence[ArrayLike]) -> Outcome:
 
 
 def _rule(
-    call: Call, primals: Sequence[Any], tangents: Sequence[Any], fixed: Needs | None
-) -> tuple[Outcome, list[Any]]:
+    call: Call,
+    primals: Sequence[ArrayLike],
+    tangents: Sequence[SymbolicTangent],
+    fixed: Needs | None,
+) -> tuple[Outcome, list[SymbolicTangent]]:
     """Outputs, and their tangents as a map of those of the inputs.
 
     `fixed` is what forward was told of needs_input_grad when its extras were first looked at: the

@@ -156,7 +156,7 @@ def is_zero(tangent: object) -> bool:
     return type(tangent) is SymbolicZero
 
 
-def zero(primal: Any) -> Any:
+def zero(primal: ArrayLike) -> SymbolicZero:
     """Return the tangent of a value that depends on nothing."""
     return zero_from_primal(primal, symbolic_zeros=True)
 

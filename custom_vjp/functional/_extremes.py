@@ -148,7 +148,7 @@ def _extreme(
     pair: Choose,
     how: Reduction,
     choose: Choose,
-) -> Any:
+) -> jax.Array | ValuesIndices:
     x = real("input", input, where, bools=True)
     if dim is None:
         _no_keepdim(where, keepdim)
@@ -234,7 +234,9 @@ MEDIAN = Reduction(partial(_median_of_all, ignore_nan=False), True)
 NANMEDIAN = Reduction(partial(_median_of_all, ignore_nan=True), True)
 
 
-def _median(where: str, input: ArrayLike, dim: int | None, keepdim: bool, ignore_nan: bool) -> Any:
+def _median(
+    where: str, input: ArrayLike, dim: int | None, keepdim: bool, ignore_nan: bool
+) -> jax.Array | ValuesIndices:
     x = real("input", input, where)
     if dim is not None:
         return _take(where, x, dim, keepdim, partial(_median_index, ignore_nan=ignore_nan))

@@ -70,7 +70,7 @@ class Problem:
         return cls(call, point, positions, traced, call(*point), differentiable)
 
     @cached_property
-    def run(self) -> Callable[..., list[Any]]:
+    def run(self) -> Callable[..., list[Array]]:
         """`run(point) -> outputs`, compiled."""
         return self.traced.compiled(lambda traced: traced.values())
 

@@ -183,14 +183,14 @@ def fixed_point(
 
 def _solve(
     closed: ClosedJaxpr, search: Search, solve_linear: LinearSolver, keep: bool
-) -> Callable[[list[Any], State], tuple[State, FixedPointInfo]]:
+) -> Callable[[list[ArrayLike], State], tuple[State, FixedPointInfo]]:
     """Return the function of what `func` closes over, and of the first state, to the last."""
 
     def step(consts: Sequence[ArrayLike], x: State) -> State:
         return _jaxprs.call(closed, [*consts, *x])
 
     @jax.custom_jvp
-    def solve(consts: list[Any], first: State) -> tuple[State, FixedPointInfo]:
+    def solve(consts: list[ArrayLike], first: State) -> tuple[State, FixedPointInfo]:
         x, info = search.root(lambda x: step(consts, x), first)
         return (x if keep else _or_nan(x, info.converged)), info
 

@@ -181,7 +181,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     output, pull, aux = jax.vjp(run, *as_arrays(primals), has_aux=True)
     structure: PyTreeDef = jax.tree.structure(output)
 
-    def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
+    def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         """Multiply with the transposed Jacobian. The two flags are accepted for PyTorch's sake."""
         del retain_graph, create_graph
         given: PyTreeDef

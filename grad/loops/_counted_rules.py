@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -149,12 +149,12 @@ def _jvp(
     return [*last, *ys], merge(flags, [*dlast, *dys], pick(zeros, [not flag for flag in flags]))
 
 
-def is_nonzero(tangent: Tangent) -> bool:
+def is_nonzero(tangent: Tangent) -> TypeGuard[jax.Array]:
     """Whether a tangent is not zero by construction."""
     return not _jax.is_zero(tangent) and jnp.result_type(tangent) != jax.dtypes.float0
 
 
-def real(tangents: Sequence[Tangent]) -> list[Any]:
+def real(tangents: Sequence[Tangent]) -> list[jax.Array]:
     """Return the tangents that are not zero by construction."""
     return [dot for dot in tangents if is_nonzero(dot)]
 

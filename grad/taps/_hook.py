@@ -17,16 +17,16 @@ class _Hook(Function):
     """The same value; backward calls the hook."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any, hook_fn: Any) -> Any:
+    def forward(ctx: Any, x: jax.Array, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
         ctx.hook_fn = hook_fn
         return x
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
+    def backward(ctx: Any, grad_output: jax.Array) -> tuple[Any, None]:
         return _checked(ctx.hook_fn(grad_output), grad_output, ctx.hook_fn), None
 
     @staticmethod
-    def jvp(_ctx: Any, tangent: Any, _hook_fn: Any) -> Any:
+    def jvp(_ctx: Any, tangent: jax.Array, _hook_fn: None) -> jax.Array:
         """Forward mode has no gradient, and passes by."""
         return tangent
 
