@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
+# What is taken for an array: JAX's, NumPy's, or a scalar of NumPy.
+Array = jax.Array | np.ndarray | np.bool_ | np.number
 NUMBERS = (bool, int, float, complex)
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Whether a value is an array: JAX's (traced or not), NumPy's, or a scalar of NumPy.
 
     Python's numbers are none.
@@ -19,7 +20,7 @@ def is_array(value: Any) -> bool:
     return isinstance(value, jax.Array | np.ndarray | np.generic)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a number of Python's, or what JAX makes of one where it hands it on.
 
     NumPy's scalars are arrays, though some of them are floats of Python's too.
@@ -27,7 +28,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, NUMBERS) and not isinstance(value, np.generic)
 
 
-def array(name: str, value: Any, where: str, *, numbers: bool = False) -> jax.Array:
+def array(name: str, value: object, where: str, *, numbers: bool = False) -> jax.Array:
     """Return `value` as a JAX array: an array, what wraps one, or with `numbers` a Python number.
 
     Raises:
@@ -43,21 +44,21 @@ def array(name: str, value: Any, where: str, *, numbers: bool = False) -> jax.Ar
     raise TypeError(f"{where}: {name} must be {kinds}, got {name}={value!r}")
 
 
-def is_inexact(dtype: Any) -> bool:
+def is_inexact(dtype: DTypeLike) -> bool:
     """Whether values of a dtype can carry a gradient: floating point or complex."""
     return bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
-def is_floating(dtype: Any) -> bool:
+def is_floating(dtype: DTypeLike) -> bool:
     """Whether a dtype is a real floating one."""
     return bool(jnp.issubdtype(dtype, jnp.floating))
 
 
-def is_complex(dtype: Any) -> bool:
+def is_complex(dtype: DTypeLike) -> bool:
     """Whether a dtype is complex."""
     return bool(jnp.issubdtype(dtype, jnp.complexfloating))
 
 
-def conj(x: Any) -> Any:
+def conj(x: jax.Array) -> jax.Array:
     """Return the complex conjugate of an array, and the array itself where it is real."""
     return jnp.conj(x) if is_complex(x.dtype) else x

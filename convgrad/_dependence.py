@@ -10,8 +10,8 @@ Sets of inputs are integers used as bit masks: bit ``i`` stands for input ``i``.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import jax
 
@@ -21,11 +21,14 @@ from ._arrays import is_inexact
 from ._errors import FUNCTION, FUNCTION_TANGENTS, NotLinearError
 from ._jax import open_jaxpr
 
+if TYPE_CHECKING:
+    from ._jax import Atom, Jaxpr, JaxprEqn, Program
+
 # For each output of an equation, the mask of those of its inputs that it depends on.
 Flow = list[int]
 
 
-def dependence(jaxpr: Any) -> tuple[frozenset[int], ...]:
+def dependence(jaxpr: Program) -> tuple[frozenset[int], ...]:
     """Return for each output of a (closed) jaxpr the indices of the inputs it depends on."""
     return tuple(
         frozenset(i for i in range(mask.bit_length()) if mask >> i & 1)
@@ -33,7 +36,7 @@ def dependence(jaxpr: Any) -> tuple[frozenset[int], ...]:
     )
 
 
-def equation_flow(eqn: Any) -> Flow:
+def equation_flow(eqn: JaxprEqn) -> Flow:
     """Return for each output of one equation the mask of the inputs it depends on."""
     name = _jax.name_of(eqn)
     rule = _RULES.get(name)
@@ -50,30 +53,30 @@ def equation_flow(eqn: Any) -> Flow:
     ]
 
 
-def carries_gradient(atom: Any) -> bool:
+def carries_gradient(atom: Atom) -> bool:
     """Whether a jaxpr's variable (or literal) has a floating point or complex dtype."""
     return is_inexact(getattr(atom.aval, "dtype", int))
 
 
-def has_custom_vjp(jaxpr: Any) -> bool:
+def has_custom_vjp(jaxpr: Program) -> bool:
     """Whether a jaxpr calls, at any depth, a function with a backward pass of its own."""
     return _calls("custom_vjp_call", open_jaxpr(jaxpr))
 
 
-def has_custom_jvp(jaxpr: Any) -> bool:
+def has_custom_jvp(jaxpr: Program) -> bool:
     """Whether a jaxpr calls, at any depth, a function with a derivative that forward mode knows."""
     jaxpr = open_jaxpr(jaxpr)
     return _calls("custom_jvp_call", jaxpr) or _calls(FUNCTION, jaxpr)
 
 
-def _calls(name: str, jaxpr: Any) -> bool:
+def _calls(name: str, jaxpr: Jaxpr) -> bool:
     known = _custom.setdefault(jaxpr, {})
     if name not in known:
         known[name] = any(_jax.name_of(eqn).startswith(name) for eqn in _jax.equations(jaxpr))
     return known[name]
 
 
-def has_forward_mode(jaxpr: Any) -> bool:
+def has_forward_mode(jaxpr: Program) -> bool:
     """Whether all that a jaxpr pushes forward can be: no backward has to be transposed in vain."""
     for eqn in _jax.equations(open_jaxpr(jaxpr)):
         if _jax.name_of(eqn) == FUNCTION_TANGENTS:
@@ -88,21 +91,23 @@ def has_forward_mode(jaxpr: Any) -> bool:
     return True
 
 
-_cache: weakref.WeakKeyDictionary[Any, Flow] = weakref.WeakKeyDictionary()
-_custom: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDictionary()
+_cache: weakref.WeakKeyDictionary[Jaxpr, Flow] = weakref.WeakKeyDictionary()
+_custom: weakref.WeakKeyDictionary[Jaxpr, dict[str, bool]] = weakref.WeakKeyDictionary()
 
 
-def _jaxpr_flow(jaxpr: Any) -> Flow:
+def _jaxpr_flow(jaxpr: Program) -> Flow:
     jaxpr = open_jaxpr(jaxpr)
     if jaxpr not in _cache:
         _cache[jaxpr] = _compute_flow(jaxpr)
     return _cache[jaxpr]
 
 
-def _compute_flow(jaxpr: Any) -> Flow:
-    reach = {var: 1 << i for i, var in enumerate(jaxpr.invars) if carries_gradient(var)}
+def _compute_flow(jaxpr: Jaxpr) -> Flow:
+    reach: dict[Atom, int] = {
+        var: 1 << i for i, var in enumerate(jaxpr.invars) if carries_gradient(var)
+    }
 
-    def look_up(atom: Any) -> int:
+    def look_up(atom: Atom) -> int:
         return 0 if _jax.is_literal(atom) else reach.get(atom, 0)
 
     for eqn in jaxpr.eqns:
@@ -113,7 +118,7 @@ def _compute_flow(jaxpr: Any) -> Flow:
     return [look_up(atom) for atom in jaxpr.outvars]
 
 
-def _union(masks: Any) -> int:
+def _union(masks: Iterable[int]) -> int:
     total = 0
     for mask in masks:
         total |= mask
@@ -130,33 +135,33 @@ def _through(mask: int, sources: Sequence[int]) -> int:
 # derivative is the common case). PyTorch treats its custom Functions so as well.
 
 
-def _all(eqn: Any) -> Flow:
+def _all(eqn: JaxprEqn) -> Flow:
     return [(1 << len(eqn.invars)) - 1] * len(eqn.outvars)
 
 
-def _none(eqn: Any) -> Flow:
+def _none(eqn: JaxprEqn) -> Flow:
     return [0] * len(eqn.outvars)
 
 
-def _each_its_own(eqn: Any) -> Flow:
+def _each_its_own(eqn: JaxprEqn) -> Flow:
     if len(eqn.invars) != len(eqn.outvars):
         return _all(eqn)
     return [1 << i for i in range(len(eqn.outvars))]
 
 
-def _call(eqn: Any) -> Flow:
+def _call(eqn: JaxprEqn) -> Flow:
     inner = _jax.program(eqn)
     if len(open_jaxpr(inner).invars) != len(eqn.invars):
         return _all(eqn)
     return _jaxpr_flow(inner)
 
 
-def _cond(eqn: Any) -> Flow:
+def _cond(eqn: JaxprEqn) -> Flow:
     flows = [_jaxpr_flow(branch) for branch in _jax.branches(eqn)]
     return [_union(masks) << 1 for masks in zip(*flows, strict=True)]  # input 0 is the predicate
 
 
-def _while(eqn: Any) -> Flow:
+def _while(eqn: JaxprEqn) -> Flow:
     skipped, consts = _jax.while_counts(eqn)
     body = _jaxpr_flow(_jax.program(eqn))
     fixed = [1 << (skipped + i) for i in range(consts)]
@@ -168,13 +173,13 @@ def _while(eqn: Any) -> Flow:
         carry = step
 
 
-def _while_loop(eqn: Any) -> Flow:
+def _while_loop(eqn: JaxprEqn) -> Flow:
     """Follow ``grad.while_loop``, which may return the states that it kept beside the last one."""
     carry = _while(eqn)
     return [*carry, 0, 0, *carry] if _jax.parameter(eqn, "keep") else carry
 
 
-def _scan(eqn: Any) -> Flow:
+def _scan(eqn: JaxprEqn) -> Flow:
     """Follow the carry trip by trip; the states soon repeat, and then the rest is known."""
     consts, count = _jax.scan_counts(eqn)
     body = _jaxpr_flow(_jax.program(eqn))
@@ -201,7 +206,7 @@ def _scan(eqn: Any) -> Flow:
     return carry + stacked
 
 
-_RULES: dict[str, Callable[[Any], Flow]] = {
+_RULES: dict[str, Callable[[JaxprEqn], Flow]] = {
     "stop_gradient": _none,
     "sort": _each_its_own,
     "optimization_barrier": _each_its_own,

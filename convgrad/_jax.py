@@ -19,16 +19,32 @@ import os
 import platform
 import types
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import util
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike, DTypeLike
+
+if TYPE_CHECKING:
+    # What types are said in, here and in the other packages: nothing of it is there at run time.
+    from jax.core import ShapedArray
+    from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
+    from jax.interpreters.ad import Zero
+    from jax.interpreters.mlir import LoweringRuleContext
+
+    from ._arrays import Array
+
+    Atom = Var | Literal
+    Program = Jaxpr | ClosedJaxpr
+    Aval = ShapedArray | jax.ShapeDtypeStruct
+    Shaped = ShapedArray | jax.ShapeDtypeStruct | Array  # what has a shape and a dtype
+    Tangent = jax.Array | Zero
 
 # What a loss concerns, and what follows from it.
 CONVOLUTIONS = "convolutions"
@@ -81,7 +97,7 @@ MARK = "convgrad"
 ON, GIVEN, DERIVED, OFF = "on", "given", "derived", "off"
 
 
-def marked(value: str | None) -> AbstractContextManager[Any]:
+def marked(value: str | None) -> AbstractContextManager[object]:
     """Mark the equations that are traced inside.
 
     Leans on `jax.experimental.xla_metadata.set_xla_metadata`: it is part of the trace context, so
@@ -101,7 +117,7 @@ def _mark(context: Any) -> str | None:
     return (context.xla_metadata or {}).get(MARK)
 
 
-def mark_of_equation(equation: Any) -> str | None:
+def mark_of_equation(equation: JaxprEqn) -> str | None:
     """Return the mark of an equation of a jaxpr: ON, GIVEN, DERIVED, OFF, or None.
 
     Leans on `JaxprEqn.ctx.xla_metadata`.
@@ -113,7 +129,7 @@ def mark_of_equation(equation: Any) -> str | None:
         return None
 
 
-def mark_of_lowering(ctx: Any) -> str | None:
+def mark_of_lowering(ctx: LoweringRuleContext) -> str | None:
     """Return the mark of the equation that a rule lowers: ON, GIVEN, DERIVED, OFF, or None.
 
     Leans on `LoweringRuleContext.jaxpr_eqn_ctx.xla_metadata`.
@@ -165,7 +181,7 @@ def mark_derivatives() -> None:
 CONVOLUTION, DOT = lax.conv_general_dilated_p, lax.dot_general_p
 
 
-def lowering_rule(primitive: Any, platform: str) -> Any:
+def lowering_rule(primitive: Primitive, platform: str) -> Any:
     """Return the rule that JAX registered for a primitive on a platform, None where it moved.
 
     Leans on the tables of `jax._src.interpreters.mlir`.
@@ -182,7 +198,7 @@ def lowering_rule(primitive: Any, platform: str) -> Any:
         return None
 
 
-def register_lowering(primitive: Any, rule: Callable[..., Any], platform: str) -> bool:
+def register_lowering(primitive: Primitive, rule: Callable[..., Any], platform: str) -> bool:
     """Register a lowering rule of a primitive; say whether that was possible.
 
     Leans on `jax.interpreters.mlir.register_lowering`.
@@ -197,7 +213,7 @@ def register_lowering(primitive: Any, rule: Callable[..., Any], platform: str) -
     return True
 
 
-def lower_fun() -> Any:
+def lower_fun() -> Callable[..., Any] | None:
     """Return what lowers a Python function in the place of an equation, None where it moved.
 
     Leans on `jax.interpreters.mlir.lower_fun`.
@@ -233,7 +249,7 @@ def check_contexts() -> None:
         lost("what lowering rules are told", error)
 
 
-def devices_of_lowering(ctx: Any) -> int | None:
+def devices_of_lowering(ctx: LoweringRuleContext) -> int | None:
     """Return over how many devices the compiler may spread an equation; None where JAX moved it.
 
     Under shard_map the axes that are mapped count for nothing: shapes are one device's there.
@@ -253,7 +269,7 @@ def devices_of_lowering(ctx: Any) -> int | None:
         return None
 
 
-def devices_of_equation(equation: Any, devices: int) -> int | None:
+def devices_of_equation(equation: JaxprEqn, devices: int) -> int | None:
     """Return over how many of a program's devices an equation of a jaxpr is spread.
 
     Leans on `JaxprEqn.ctx.cur_abstract_mesh`: the axes that shard_map maps count for nothing.
@@ -269,7 +285,7 @@ def devices_of_equation(equation: Any, devices: int) -> int | None:
         return None
 
 
-def for_export(ctx: Any) -> bool:
+def for_export(ctx: LoweringRuleContext) -> bool:
     """Whether an equation is lowered by `jax.export`, for other machines.
 
     Leans on `LoweringRuleContext.module_context.lowering_parameters.for_export`.
@@ -282,7 +298,7 @@ def for_export(ctx: Any) -> bool:
 
 
 @functools.cache
-def _one_device() -> Any:
+def _one_device() -> Primitive | None:
     """Make the operation without operands that says whether a program is for one device.
 
     Leans on `jax.extend.core.Primitive`, on `jax.core.ShapedArray`, and on
@@ -297,7 +313,7 @@ def _one_device() -> Any:
         primitive.def_impl(lambda: np.True_)
         primitive.def_abstract_eval(lambda: ShapedArray((), np.dtype("bool")))
 
-        def lower(ctx: Any) -> Any:
+        def lower(ctx: LoweringRuleContext) -> Any:
             one = devices_of_lowering(ctx) == 1
             return mlir.lower_fun(lambda: jnp.bool_(one), multiple_results=False)(ctx)
 
@@ -348,8 +364,8 @@ class Convolution:
     dilation: tuple[int, ...]
     groups: int
     batch_groups: int
-    precision: Any
-    preferred: Any
+    precision: lax.PrecisionLike
+    preferred: DTypeLike | None
 
 
 _NAMES = {
@@ -506,7 +522,9 @@ def onednn_convolution(
     return result
 
 
-def onednn_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: Any) -> jax.Array:
+def onednn_product(
+    a: jax.Array, b: jax.Array, axes: tuple[int, int], dtype: DTypeLike
+) -> jax.Array:
     """Multiply two matrices by oneDNN, over one axis of each: what is left of a comes first.
 
     Sums are in float32, and rounded to `dtype` once. Leans on the call and on how it is configured,
@@ -538,21 +556,21 @@ def written_out(x: jax.Array) -> jax.Array:
         return x
 
 
-def is_convolution(equation: Any) -> bool:
+def is_convolution(equation: JaxprEqn) -> bool:
     """Whether an equation of a jaxpr is a convolution."""
     return bool(equation.primitive is lax.conv_general_dilated_p)
 
 
-def parts_of_convolution(equation: Any) -> tuple[Any, Any, dict[str, Any]]:
+def parts_of_convolution(equation: JaxprEqn) -> tuple[ShapedArray, ShapedArray, dict[str, Any]]:
     """Return the types of a convolution's operands, and the primitive's parameters."""
-    lhs, rhs = (variable.aval for variable in equation.invars)
+    lhs, rhs = map(array_type, equation.invars)
     return lhs, rhs, equation.params
 
 
 # The modules of JAX that the rest of this file asks for names.
 
 
-def _module(place: str) -> Any:
+def _module(place: str) -> types.ModuleType:
     """Return a module of JAX's; where it has moved an empty one, of which every name is lost."""
     try:
         return importlib.import_module(place)
@@ -568,7 +586,7 @@ mlir = _module("jax.interpreters.mlir")
 partial_eval = _module("jax.interpreters.partial_eval")
 
 
-def _part(module: Any, name: str, what: str, concerns: str = WAYS) -> Any:
+def _part(module: types.ModuleType, name: str, what: str, concerns: str = WAYS) -> Any:
     """Return what a module calls by a name; None where it has moved, which is then noted."""
     try:
         return getattr(module, name)
@@ -580,7 +598,7 @@ def _part(module: Any, name: str, what: str, concerns: str = WAYS) -> Any:
 # Values while they are traced.
 
 
-def is_traced(value: Any) -> bool:
+def is_traced(value: object) -> bool:
     """Whether a value is one that JAX traces, of which shape and dtype are known and no more.
 
     Leans on `jax.core.Tracer`.
@@ -610,7 +628,7 @@ def is_argument(value: Any) -> bool:
     return computed is None and not hasattr(around, "parent_trace")
 
 
-def constant(value: Any) -> jax.Array:
+def constant(value: ArrayLike) -> jax.Array:
     """Return a JAX array of a value that is known: no tracer, also where JAX traces all around.
 
     Leans on `jax.core.eval_context`; what is made under `jax.ensure_compile_time_eval` is a tracer
@@ -621,7 +639,7 @@ def constant(value: Any) -> jax.Array:
         return jnp.asarray(value)
 
 
-def varying(aval: Any) -> frozenset[Any]:
+def varying(aval: ShapedArray) -> frozenset[str]:
     """Return the mesh axes that a type varies over; JAX has moved the attribute before.
 
     Leans on `ShapedArray.manual_axis_type.varying`, and on `ShapedArray.vma` of before.
@@ -642,15 +660,16 @@ class Moved(Exception):
     """Raised, after it was noted, where an equation does not say what it is asked."""
 
 
-def open_jaxpr(jaxpr: Any) -> Any:
+def open_jaxpr(jaxpr: Program) -> Jaxpr:
     """Return the jaxpr inside a closed one; the two are one class in newer versions of JAX.
 
     Leans on `ClosedJaxpr.jaxpr`.
     """
-    return getattr(jaxpr, "jaxpr", jaxpr)
+    found: Any = getattr(jaxpr, "jaxpr", jaxpr)
+    return found
 
 
-def inner_jaxprs(equation: Any) -> list[Any]:
+def inner_jaxprs(equation: JaxprEqn) -> list[Program]:
     """Return the programs that an equation holds, closed or not.
 
     Leans on `JaxprEqn.params`: what has equations, or holds a `jaxpr` that has, is a program.
@@ -668,7 +687,7 @@ def inner_jaxprs(equation: Any) -> list[Any]:
     ]
 
 
-def equations(jaxpr: Any) -> Iterator[Any]:
+def equations(jaxpr: Program) -> Iterator[JaxprEqn]:
     """Yield the equations of a jaxpr, and of those inside of it, in order."""
     for equation in jaxpr.eqns:
         yield equation
@@ -676,7 +695,13 @@ def equations(jaxpr: Any) -> Iterator[Any]:
             yield from equations(open_jaxpr(inner))
 
 
-def is_literal(atom: Any) -> bool:
+def array_type(atom: Atom) -> ShapedArray:
+    """Return the shape and dtype of what an equation takes or gives, which is an array."""
+    aval: Any = atom.aval
+    return aval
+
+
+def is_literal(atom: Atom) -> TypeGuard[Literal]:
     """Whether what an equation takes is a number that is written into the program.
 
     Leans on `jax.extend.core.Literal`.
@@ -685,7 +710,7 @@ def is_literal(atom: Any) -> bool:
     return hasattr(atom, "val") if literal is None else isinstance(atom, literal)
 
 
-def literal_value(literal: Any) -> Any:
+def literal_value(literal: Literal) -> ArrayLike:
     """Return the number itself.
 
     Leans on `Literal.val`.
@@ -697,7 +722,7 @@ def literal_value(literal: Any) -> Any:
         raise Moved from error
 
 
-def reach(jaxpr: Any, flags: Sequence[bool]) -> tuple[bool, ...]:
+def reach(jaxpr: Program, flags: Sequence[bool]) -> tuple[bool, ...]:
     """Return which outputs may depend on a flagged input, through values of any dtype."""
     jaxpr = open_jaxpr(jaxpr)
     reached = {var for var, flag in zip(jaxpr.invars, flags, strict=True) if flag}
@@ -707,7 +732,7 @@ def reach(jaxpr: Any, flags: Sequence[bool]) -> tuple[bool, ...]:
     return tuple(not is_literal(atom) and atom in reached for atom in jaxpr.outvars)
 
 
-def without_dead_code(jaxpr: Any) -> tuple[Any, list[bool]]:
+def without_dead_code(jaxpr: Program) -> tuple[Jaxpr, list[bool]]:
     """Return a jaxpr without what its outputs do not need, and which of the inputs they need.
 
     Leans on `jax.interpreters.partial_eval.dce_jaxpr`; without it everything counts as needed.
@@ -720,7 +745,7 @@ def without_dead_code(jaxpr: Any) -> tuple[Any, list[bool]]:
     return pruned, used
 
 
-def as_function(closed: Any) -> Callable[..., list[Any]]:
+def as_function(closed: ClosedJaxpr) -> Callable[..., list[Any]]:
     """Return the function that evaluates a closed jaxpr.
 
     Leans on `jax.extend.core.jaxpr_as_fun`, and where it is lost on `jax.core.eval_jaxpr`.
@@ -732,7 +757,9 @@ def as_function(closed: Any) -> Callable[..., list[Any]]:
     return lambda *args: evaluate(closed, closed.consts, args)
 
 
-def evaluate(closed: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+def evaluate(
+    closed: ClosedJaxpr, consts: Sequence[ArrayLike], args: Sequence[ArrayLike]
+) -> list[Any]:
     """Evaluate a closed jaxpr with other constants in the place of its own.
 
     Leans on `jax.core.eval_jaxpr`, and where it is lost on `jax.extend.core.jaxpr_as_fun` and
@@ -747,7 +774,7 @@ def evaluate(closed: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[An
     return list(make(closed.replace(consts=list(consts)))(*args))
 
 
-def rebind(equation: Any, args: Sequence[Any]) -> list[Any]:
+def rebind(equation: JaxprEqn, args: Sequence[ArrayLike]) -> list[Any]:
     """Evaluate one equation on other operands, or record it where JAX traces.
 
     Leans on `Primitive.bind` and `get_bind_params`, which has returned functions beside, too.
@@ -759,7 +786,7 @@ def rebind(equation: Any, args: Sequence[Any]) -> list[Any]:
     return list(results) if primitive.multiple_results else [results]
 
 
-def uses_axis(closed: Any, name: Any) -> bool:
+def uses_axis(closed: ClosedJaxpr, name: Hashable) -> bool:
     """Whether a jaxpr has a collective operation over the named axis of a `vmap`.
 
     Leans on `ClosedJaxpr.effects`, of which those of collectives have the axis as their `name`.
@@ -772,7 +799,7 @@ def uses_axis(closed: Any, name: Any) -> bool:
     return any(getattr(effect, "name", None) == name for effect in effects)
 
 
-def function_name(jaxpr: Any) -> str | None:
+def function_name(jaxpr: Program | None) -> str | None:
     """Return the name of the function that was traced, where it is known.
 
     Leans on `Jaxpr.debug_info.func_name`.
@@ -780,7 +807,7 @@ def function_name(jaxpr: Any) -> str | None:
     return _debug_info(jaxpr, "func_name")
 
 
-def function_file(jaxpr: Any) -> str | None:
+def function_file(jaxpr: Program | None) -> str | None:
     """Return the file that it was written in, where it is known.
 
     Leans on `Jaxpr.debug_info.func_filename`.
@@ -788,7 +815,7 @@ def function_file(jaxpr: Any) -> str | None:
     return _debug_info(jaxpr, "func_filename")
 
 
-def _debug_info(jaxpr: Any, field: str) -> str | None:
+def _debug_info(jaxpr: Program | None, field: str) -> str | None:
     try:
         info = None if jaxpr is None else jaxpr.debug_info
         return None if info is None else getattr(info, field)
@@ -800,7 +827,7 @@ def _debug_info(jaxpr: Any, field: str) -> str | None:
 # Equations: their operations' names, and what they say by the names of JAX's parameters.
 
 
-def name_of(equation: Any) -> str:
+def name_of(equation: JaxprEqn) -> str:
     """Return JAX's name of an equation's operation.
 
     Leans on `JaxprEqn.primitive.name`.
@@ -812,7 +839,7 @@ def name_of(equation: Any) -> str:
         return "unknown"
 
 
-def parameter(equation: Any, *names: str) -> Any:
+def parameter(equation: JaxprEqn, *names: str) -> Any:
     """Return a parameter of an equation, by the first of these names that it has.
 
     Leans on `JaxprEqn.params`.
@@ -830,7 +857,7 @@ def parameter(equation: Any, *names: str) -> Any:
     raise Moved from missing
 
 
-def program(equation: Any) -> Any:
+def program(equation: JaxprEqn) -> Program:
     """Return the jaxpr that an equation calls, or repeats: of jit, scan, while and the like.
 
     Leans on the parameters' names of these, and on that of `grad.while_loop`'s body.
@@ -840,16 +867,16 @@ def program(equation: Any) -> Any:
     return parameter(equation, "jaxpr", "call_jaxpr", "body_jaxpr", "fun_jaxpr")
 
 
-def branches(equation: Any) -> Sequence[Any]:
+def branches(equation: JaxprEqn) -> Sequence[Program]:
     """Return the jaxprs that a cond chooses from; that for True comes last.
 
     Leans on its parameter `branches`.
     """
-    found: Sequence[Any] = parameter(equation, "branches")
+    found: Sequence[Program] = parameter(equation, "branches")
     return found
 
 
-def scan_counts(equation: Any) -> tuple[int, int]:
+def scan_counts(equation: JaxprEqn) -> tuple[int, int]:
     """Return how many inputs of a scan are constants and how many are carried.
 
     Leans on its parameters `num_consts` and `num_carry`, or `ft_in` in newer versions of JAX.
@@ -865,7 +892,7 @@ def scan_counts(equation: Any) -> tuple[int, int]:
         raise Moved from error
 
 
-def scan_length(equation: Any) -> int:
+def scan_length(equation: JaxprEqn) -> int:
     """Return how many trips a scan makes.
 
     Leans on its parameter `length`.
@@ -873,7 +900,7 @@ def scan_length(equation: Any) -> int:
     return int(parameter(equation, "length"))
 
 
-def while_counts(equation: Any) -> tuple[int, int]:
+def while_counts(equation: JaxprEqn) -> tuple[int, int]:
     """Return how many inputs of a while are the condition's constants and how many the body's.
 
     Leans on its parameters `cond_nconsts` and `body_nconsts`.
@@ -881,7 +908,7 @@ def while_counts(equation: Any) -> tuple[int, int]:
     return parameter(equation, "cond_nconsts"), parameter(equation, "body_nconsts")
 
 
-def called(equation: Any) -> str:
+def called(equation: JaxprEqn) -> str:
     """Return the name of the function that a jit calls.
 
     Leans on its parameter `name`.
@@ -889,7 +916,7 @@ def called(equation: Any) -> str:
     return str(parameter(equation, "name"))
 
 
-def reduced_axes(equation: Any) -> Sequence[int]:
+def reduced_axes(equation: JaxprEqn) -> Sequence[int]:
     """Return the dimensions that a reduction is over.
 
     Leans on its parameter `axes`.
@@ -898,7 +925,7 @@ def reduced_axes(equation: Any) -> Sequence[int]:
     return axes
 
 
-def dropped_dimensions(equation: Any) -> Sequence[int]:
+def dropped_dimensions(equation: JaxprEqn) -> Sequence[int]:
     """Return the dimensions that a squeeze drops.
 
     Leans on its parameter `dimensions`.
@@ -907,7 +934,7 @@ def dropped_dimensions(equation: Any) -> Sequence[int]:
     return dimensions
 
 
-def contraction(equation: Any) -> tuple[Sequence[int], Sequence[int]]:
+def contraction(equation: JaxprEqn) -> tuple[Sequence[int], Sequence[int]]:
     """Return a product's contracted dimensions, and those of the batch, of the first operand.
 
     Leans on the parameter `dimension_numbers` of dot_general.
@@ -916,7 +943,7 @@ def contraction(equation: Any) -> tuple[Sequence[int], Sequence[int]]:
     return contracted, batch
 
 
-def window_rank(equation: Any) -> int:
+def window_rank(equation: JaxprEqn) -> int:
     """Return how many dimensions the window of a reduction has.
 
     Leans on its parameter `window_dimensions`.
@@ -924,7 +951,7 @@ def window_rank(equation: Any) -> int:
     return len(parameter(equation, "window_dimensions"))
 
 
-def frames(equation: Any) -> Sequence[tuple[Any, int]]:
+def frames(equation: JaxprEqn) -> Sequence[tuple[types.CodeType, int]]:
     """Return the frames of Python that an equation comes from, outermost first: (code, place).
 
     An equation of a derivative has those of what it is the derivative of; they are not its own.
@@ -976,7 +1003,7 @@ class Axis(NamedTuple):
     mesh_axis: Any
 
     @property
-    def given_name(self) -> Any:
+    def given_name(self) -> Hashable:
         """The name that `vmap` was told, None where it was told none."""
         private = not isinstance(self.name, str | int | tuple) or self.name == ()
         return None if private else self.name
@@ -988,7 +1015,7 @@ class Unavailable:
     def __init__(self, user: str, error: Exception) -> None:
         self.user, self.error = user, error
 
-    def bind(self, *_: Any, **__: Any) -> Any:
+    def bind(self, *_: object, **__: object) -> NoReturn:
         """Say why it cannot be."""
         raise ImportError(
             f"jax {jax.__version__} has moved what {self.user} needs "
@@ -999,7 +1026,9 @@ class Unavailable:
 Rule = Callable[..., Any]
 
 
-def new_operation(name: str, user: str, *, evaluate: Rule, lower: Rule, outputs: Rule) -> Any:
+def new_operation(
+    name: str, user: str, *, evaluate: Rule, lower: Rule, outputs: Rule
+) -> Primitive | Unavailable:
     """Make an operation with several results; its `bind` runs it, or records it where JAX traces.
 
     Where JAX has moved what it takes, or what its rules take, `bind` raises an ImportError.
@@ -1033,7 +1062,12 @@ def new_operation(name: str, user: str, *, evaluate: Rule, lower: Rule, outputs:
 
 
 def define_rules(
-    operation: Any, user: str, *, jvp: Rule, batch: Rule, transpose: Rule | None = None
+    operation: Primitive | Unavailable,
+    user: str,
+    *,
+    jvp: Rule,
+    batch: Rule,
+    transpose: Rule | None = None,
 ) -> None:
     """Say how an operation is differentiated and mapped.
 
@@ -1051,7 +1085,7 @@ def define_rules(
     if isinstance(operation, Unavailable):
         return
 
-    def mapped(axis: Any, args: Any, dims: Any, **params: Any) -> Any:
+    def mapped(axis: Any, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
         try:
             read = Axis(axis.size, axis.name, axis.spmd_name, axis.explicit_mesh_axis)
         except AttributeError as error:
@@ -1068,7 +1102,7 @@ def define_rules(
 # What their rules are written with. There are no rules where one of these is lost.
 
 
-def stacked(length: int, aval: Any, mesh_axis: Any = None) -> Any:
+def stacked(length: int, aval: ShapedArray, mesh_axis: Any = None) -> ShapedArray:
     """Return a type with a leading dimension more, sharded as it is, and over a mesh axis.
 
     Leans on `jax.extend.core.unmapped_aval`.
@@ -1076,7 +1110,7 @@ def stacked(length: int, aval: Any, mesh_axis: Any = None) -> Any:
     return core.unmapped_aval(length, 0, aval, mesh_axis)
 
 
-def is_mapped_as(value: Any, example: Any) -> bool:
+def is_mapped_as(value: object, example: Any) -> bool:
     """Whether a value of a function under `vmap` is mapped, as `example` is, which is mapped.
 
     Leans on `Tracer._trace`; without it everything counts as mapped.
@@ -1088,7 +1122,7 @@ def is_mapped_as(value: Any, example: Any) -> bool:
         return True
 
 
-def tangent_aval(aval: Any) -> Any:
+def tangent_aval(aval: ShapedArray) -> ShapedArray:
     """Return the type that a tangent has of a value of this type.
 
     Leans on `ShapedArray.to_tangent_aval`.
@@ -1096,7 +1130,7 @@ def tangent_aval(aval: Any) -> Any:
     return _of_type(aval, "to_tangent_aval")
 
 
-def strict_tangent_aval(value: Any) -> Any:
+def strict_tangent_aval(value: ArrayLike) -> ShapedArray:
     """Return the type that a tangent of this value has, strict also where the value's is weak.
 
     Leans on `ShapedArray.strip_weak_type`.
@@ -1104,7 +1138,7 @@ def strict_tangent_aval(value: Any) -> Any:
     return _of_type(tangent_aval(jax.typeof(value)), "strip_weak_type")
 
 
-def _of_type(aval: Any, method: str) -> Any:
+def _of_type(aval: ShapedArray, method: str) -> Any:
     try:
         found = getattr(aval, method)
     except AttributeError as error:
@@ -1115,7 +1149,7 @@ def _of_type(aval: Any, method: str) -> Any:
     return found()
 
 
-def zeros(aval: Any) -> Any:
+def zeros(aval: ShapedArray) -> jax.Array:
     """Return zeros of a type.
 
     Leans on `jax.interpreters.ad.zeros_like_aval`.
@@ -1123,7 +1157,7 @@ def zeros(aval: Any) -> Any:
     return ad.zeros_like_aval(aval)
 
 
-def zero_tangent(value: Any) -> Any:
+def zero_tangent(value: ArrayLike) -> Zero:
     """Return the tangent of a value that is zero by construction.
 
     Leans on `jax.interpreters.ad.Zero`.
@@ -1131,7 +1165,7 @@ def zero_tangent(value: Any) -> Any:
     return ad.Zero(tangent_aval(jax.typeof(value)))
 
 
-def is_zero(tangent: Any) -> bool:
+def is_zero(tangent: Tangent) -> bool:
     """Whether a tangent is zero by construction.
 
     Leans on `jax.interpreters.ad.Zero`.
@@ -1139,7 +1173,7 @@ def is_zero(tangent: Any) -> bool:
     return type(tangent) is ad.Zero
 
 
-def instantiated(tangent: Any) -> Any:
+def instantiated(tangent: Tangent) -> jax.Array:
     """Return a tangent as an array, also where it is zero by construction.
 
     Leans on `jax.interpreters.ad.instantiate_zeros`.
@@ -1147,7 +1181,7 @@ def instantiated(tangent: Any) -> Any:
     return ad.instantiate_zeros(tangent)
 
 
-def sum_of_tangents(a: Any, b: Any) -> Any:
+def sum_of_tangents(a: Tangent, b: Tangent) -> Tangent:
     """Add two tangents, of which either may be zero by construction.
 
     Leans on `jax.interpreters.ad.add_tangents`.
@@ -1155,7 +1189,7 @@ def sum_of_tangents(a: Any, b: Any) -> Any:
     return ad.add_tangents(a, b)
 
 
-def is_asked_for(operand: Any) -> bool:
+def is_asked_for(operand: object) -> bool:
     """Whether a transpose rule is to return a cotangent for this operand: its value is not known.
 
     Leans on `jax.interpreters.ad.is_undefined_primal`.

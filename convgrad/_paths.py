@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import zero_from_primal
+from jax.custom_derivatives import SymbolicZero, zero_from_primal
 
 from ._arrays import is_complex, is_inexact
 
@@ -23,7 +23,9 @@ def _one(x: jax.Array) -> jax.Array:
     return jnp.ones((), jnp.finfo(x.dtype).dtype)
 
 
-def _one_rule(primals: tuple[Any], _: tuple[Any]) -> tuple[Any, Any]:
+def _one_rule(
+    primals: tuple[jax.Array], _: tuple[jax.Array | SymbolicZero]
+) -> tuple[jax.Array, Any]:
     one = _one(*primals)
     return one, zero_from_primal(one, symbolic_zeros=True)
 
@@ -37,7 +39,9 @@ def _kept(x: jax.Array) -> jax.Array:
 
 
 @_kept.defjvp
-def _kept_rule(primals: tuple[Any], tangents: tuple[Any]) -> tuple[jax.Array, jax.Array]:
+def _kept_rule(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     one = _one(x)
     if is_complex(t.dtype):  # as complex numbers, an infinity times 1 + 0i were nan

@@ -14,12 +14,12 @@ from convgrad._jax import is_traced
 DEFAULT = np.dtype("float32")  # what PyTorch makes of integers where a function needs floats
 
 
-def array(name: str, value: Any, where: str) -> jax.Array:
+def array(name: str, value: object, where: str) -> jax.Array:
     """Return `value` as a JAX array: an array, what wraps one, or a Python number."""
     return _arrays.array(name, value, where, numbers=True)
 
 
-def real(name: str, value: Any, where: str, *, bools: bool = False) -> jax.Array:
+def real(name: str, value: object, where: str, *, bools: bool = False) -> jax.Array:
     """Return `value` as an array of a real dtype; a bool only where `bools` allows it."""
     x = array(name, value, where)
     if is_complex(x.dtype) or (x.dtype == bool and not bools):
@@ -37,7 +37,7 @@ def number(name: str, value: Any, where: str) -> float:
     return float(value)
 
 
-def floating(name: str, value: Any, where: str, *, complex: bool = False) -> jax.Array:
+def floating(name: str, value: object, where: str, *, complex: bool = False) -> jax.Array:
     """Return `value` as an array of a floating dtype; a complex one where `complex` allows it."""
     x = array(name, value, where)
     if not (is_floating(x.dtype) or (complex and is_complex(x.dtype))):
@@ -46,7 +46,7 @@ def floating(name: str, value: Any, where: str, *, complex: bool = False) -> jax
     return x
 
 
-def together(where: str, *, as_floats: bool = False, **values: Any) -> list[jax.Array]:
+def together(where: str, *, as_floats: bool = False, **values: object) -> list[jax.Array]:
     """Bring arrays and Python numbers to one dtype and one shape, as PyTorch promotes them.
 
     Integers beside a Python float become float32, and so do integers alone with `as_floats`.
@@ -68,14 +68,14 @@ def together(where: str, *, as_floats: bool = False, **values: Any) -> list[jax.
     return [jnp.broadcast_to(x.astype(dtype), shape) for x in arrays.values()]
 
 
-def reals(where: str, *, as_floats: bool = True, **values: Any) -> list[jax.Array]:
+def reals(where: str, *, as_floats: bool = True, **values: object) -> list[jax.Array]:
     """Bring arrays and numbers to one real dtype and one shape; integers become float32."""
     for name, value in values.items():
         real(name, value, where, bools=True)
     return together(where, as_floats=as_floats, **values)
 
 
-def axis(name: str, value: Any, x: jax.Array, where: str) -> int:
+def axis(name: str, value: object, x: jax.Array, where: str) -> int:
     """Return a dimension of `x`, counted from its end where negative, as a number from 0."""
     index = as_integer(value)
     if index is None:
@@ -89,7 +89,7 @@ def axis(name: str, value: Any, x: jax.Array, where: str) -> int:
     return index % ndim
 
 
-def axes(name: str, value: Any, x: jax.Array, where: str) -> tuple[int, ...]:
+def axes(name: str, value: object, x: jax.Array, where: str) -> tuple[int, ...]:
     """Return dimensions of `x`; None and an empty tuple are all of them."""
     given = value if isinstance(value, tuple | list) else () if value is None else (value,)
     found = tuple(axis(name, part, x, where) for part in given)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from convgrad._arrays import Array
 
 from ._trace import (
     Inputs,
@@ -17,6 +20,9 @@ from ._trace import (
     trace,
 )
 from ._trees import is_none, require_arrays, unflatten_up_to
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 
 def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any:
@@ -106,7 +112,7 @@ def backward(func: Callable[..., Any], inputs: Any, gradient: Any = None) -> Any
     )
 
 
-def read_gradient(gradient: Any, traced: Trace) -> list[Any]:
+def read_gradient(gradient: Any, traced: Trace) -> list[Array | None]:
     """Return the gradient of each output, None where it is left out."""
     if gradient is None:
         return [None] * len(traced.avals)
@@ -123,7 +129,7 @@ def read_gradient(gradient: Any, traced: Trace) -> list[Any]:
     return seeds
 
 
-def seed_of(index: int, seed: Any, output: Any, tracked: bool) -> Any:
+def seed_of(index: int, seed: Array | None, output: Shaped, tracked: bool) -> Array:
     """Return the gradient of an output that is gone back from; 1 where it is left out."""
     if seed is not None:
         if seed.shape != output.shape:
@@ -144,7 +150,7 @@ def seed_of(index: int, seed: Any, output: Any, tracked: bool) -> Any:
     return jnp.ones(output.shape, output.dtype)
 
 
-def untracked(index: int, dtype: Any) -> str:
+def untracked(index: int, dtype: np.dtype) -> str:
     """Say that an output depends on no input."""
     return (
         f"element {index} of tensors does not require grad and does not have a grad_fn: the output "

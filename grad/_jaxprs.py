@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 
+if TYPE_CHECKING:
+    from convgrad._jax import Aval, ClosedJaxpr
+
 Flags = tuple[bool, ...]
+T = TypeVar("T")
+U = TypeVar("U")
 
 
-def trace(function: Callable[..., Any], avals: Sequence[Any]) -> tuple[Any, list[Any]]:
+def trace(function: Callable[..., Any], avals: Sequence[Aval]) -> tuple[ClosedJaxpr, list[Any]]:
     """Trace a flat function; return a jaxpr without constants, and what to put before its inputs.
 
     Arrays and tracers that the function closes over become inputs, so that every transformation
@@ -23,21 +29,21 @@ def trace(function: Callable[..., Any], avals: Sequence[Any]) -> tuple[Any, list
     if not consts:
         return closed, []
 
-    def opened(*args: Any) -> Any:
+    def opened(*args: jax.Array) -> list[Any]:
         return _jax.evaluate(closed, args[: len(consts)], args[len(consts) :])
 
     opened.__name__ = getattr(function, "__name__", "function")
     return jax.make_jaxpr(opened)(*consts, *avals), consts
 
 
-def close(function: Callable[..., Any], avals: Sequence[Any]) -> Any:
+def close(function: Callable[..., Any], avals: Sequence[Aval]) -> ClosedJaxpr:
     """Trace a flat function that closes over nothing."""
     closed, consts = trace(function, avals)
     assert not consts, "a loop body made here closes over nothing"
     return closed
 
 
-def call(closed: Any, args: Sequence[Any]) -> list[Any]:
+def call(closed: ClosedJaxpr, args: Sequence[ArrayLike]) -> list[Any]:
     """Evaluate a closed jaxpr."""
     return list(_jax.as_function(closed)(*args))
 
@@ -50,15 +56,15 @@ class Body(NamedTuple):
     It is printed by its name: written out, one loop inside another would double what is inside.
     """
 
-    run: Any
-    safe: Any
+    run: ClosedJaxpr
+    safe: ClosedJaxpr
 
     @classmethod
-    def of(cls, jaxpr: Any) -> Body:
+    def of(cls, jaxpr: ClosedJaxpr) -> Body:
         """Return the body of a jaxpr that can be differentiated as it is."""
         return cls(jaxpr, jaxpr)
 
-    def map(self, function: Callable[[Any], Any]) -> Body:
+    def map(self, function: Callable[[ClosedJaxpr], ClosedJaxpr]) -> Body:
         """Apply a function to both."""
         run = function(self.run)
         return Body(run, run if self.safe is self.run else function(self.safe))
@@ -67,7 +73,7 @@ class Body(NamedTuple):
         return f"Body({_jax.function_name(_jax.open_jaxpr(self.run))})"
 
 
-def live_inputs(closed: Any) -> Flags:
+def live_inputs(closed: ClosedJaxpr) -> Flags:
     """Return which inputs the outputs of a jaxpr need at all."""
     return tuple(_jax.without_dead_code(closed)[1])
 
@@ -81,18 +87,18 @@ def grow(flags: Flags, step: Callable[[Flags], Sequence[bool]]) -> Flags:
         flags = grown
 
 
-def pick(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+def pick(values: Sequence[T], flags: Sequence[bool]) -> list[T]:
     """Return the flagged values."""
     return [value for value, flag in zip(values, flags, strict=True) if flag]
 
 
-def merge(flags: Sequence[bool], raised: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+def merge(flags: Sequence[bool], raised: Sequence[T], others: Sequence[U]) -> list[T | U]:
     """Put the values of the flagged places and of the others back into one list."""
     ups, downs = iter(raised), iter(others)
     return [next(ups) if flag else next(downs) for flag in flags]
 
 
-def split(values: Sequence[Any], *counts: int) -> list[list[Any]]:
+def split(values: Sequence[T], *counts: int) -> list[list[T]]:
     """Cut a list into parts of the given lengths, and the rest."""
     parts, start = [], 0
     for count in counts:

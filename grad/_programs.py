@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from convgrad._arrays import is_array, is_complex, is_inexact
 
@@ -44,7 +45,7 @@ def mean_of_squares(x: jax.Array) -> jax.Array:
     return jnp.mean(y * y * 3)
 
 
-def double_until(x: jax.Array, bound: Any = 1000.0) -> tuple[jax.Array, jax.Array]:
+def double_until(x: jax.Array, bound: ArrayLike = 1000.0) -> tuple[jax.Array, jax.Array]:
     """Double `x` once, and then on until its norm reaches `bound`.
 
     `y = 2 x`; while `norm(y) < bound`: `y = 2 y`. With `i` doublings in the loop
@@ -157,7 +158,7 @@ def _norm(y: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.sum(squares)).astype(jnp.finfo(y.dtype).dtype)
 
 
-def _read_bound(bound: Any) -> Any:
+def _read_bound(bound: ArrayLike) -> ArrayLike:
     dtype = jnp.result_type(bound) if is_array(bound) else np.asarray(bound).dtype
     number = is_array(bound) or isinstance(bound, int | float)
     if not number or dtype == np.bool_ or is_complex(dtype):
@@ -167,7 +168,7 @@ def _read_bound(bound: Any) -> Any:
     return lax.stop_gradient(bound) if is_array(bound) else bound
 
 
-def _require_array(name: str, value: Any) -> None:
+def _require_array(name: str, value: object) -> None:
     if not is_array(value):
         raise TypeError(f"{name} must be an array, got {type(value).__name__}: {value!r}.")
 

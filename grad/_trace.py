@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
 from convgrad import _jax
-from convgrad._arrays import conj, is_complex, is_inexact
+from convgrad._arrays import Array, conj, is_complex, is_inexact
 from convgrad._dependence import dependence, has_custom_jvp, has_custom_vjp, has_forward_mode
 from convgrad._errors import NEEDS_VALUES
 
 from ._trees import OUTPUTS, flatten
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
+
+Pushed = tuple[list[jax.Array], list[jax.Array]]  # outputs, and their tangents
 
 
 @dataclass(frozen=True)
 class Inputs:
     """A user's `inputs` argument: its leaves, its structure, and how a function takes it."""
 
-    leaves: list[Any]
-    treedef: Any
+    leaves: list[Array]
+    treedef: PyTreeDef
     splat: bool
     caller: str = ""  # the function of this package that was given them
 
@@ -35,11 +42,11 @@ class Inputs:
         return cls(leaves, treedef, isinstance(inputs, tuple), caller)
 
     @classmethod
-    def splatted(cls, leaves: Sequence[Any]) -> Inputs:
+    def splatted(cls, leaves: Sequence[Array]) -> Inputs:
         """Return the inputs of a function that takes one array after the other."""
         return cls(list(leaves), jax.tree.structure(tuple(leaves)), True)
 
-    def call(self, func: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+    def call(self, func: Callable[..., Any], leaves: Sequence[Array]) -> Any:
         """Call `func` as PyTorch does: a tuple is splatted, anything else is one argument."""
         inputs = jax.tree.unflatten(self.treedef, leaves)
         if self.splat:
@@ -66,20 +73,20 @@ class Trace:
     evaluation, and forward mode does not need a function that can be transposed.
     """
 
-    avals: list[Any]  # shapes and dtypes of the outputs
-    structure: Any  # of the outputs
+    avals: Sequence[Shaped]  # shapes and dtypes of the outputs
+    structure: PyTreeDef  # of the outputs
     _run: Callable[..., Sequence[Any]]  # from the leaves of the inputs to the flat outputs
-    _leaves: list[Any]
+    _leaves: list[Array]
     _closed: Any  # the jaxpr, or None where there is none to look at
     _eager: bool = False  # the function branches on values in Python
 
     @cached_property
-    def _pullback(self) -> tuple[list[Any], Callable[[Any], Any]]:
+    def _pullback(self) -> tuple[list[jax.Array], Callable[..., Any]]:
         outputs, pull = jax.vjp(self._run, *self._leaves)
         return list(outputs), pull
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[jax.Array]:
         """The outputs, from the evaluation that the pullback needs anyway."""
         return self._pullback[0]
 
@@ -94,7 +101,7 @@ class Trace:
             return dependence(self._closed)
         return _linear_dependence(*self._pullback)
 
-    def gradients(self, cotangents: Sequence[Any]) -> list[Any]:
+    def gradients(self, cotangents: Sequence[ArrayLike]) -> list[jax.Array]:
         """Return the gradients of all inputs, in PyTorch's convention for complex numbers.
 
         JAX transposes the derivative, PyTorch takes the adjoint: both ends are conjugated.
@@ -110,9 +117,7 @@ class Trace:
         )
         return [conj(gradient) for gradient in pulled]
 
-    def pushforward(
-        self, back_twice: bool = False
-    ) -> Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]:
+    def pushforward(self, back_twice: bool = False) -> Callable[[Sequence[ArrayLike]], Pushed]:
         """Return the map from a tangent for each input to the outputs and their tangents.
 
         Integers have none, and get zeros. Forward mode does it in one pass. A function with a
@@ -124,13 +129,13 @@ class Trace:
         if back_twice and not transposed and has_custom_jvp(self._closed):
             push = self._forward_or_back_twice
 
-        def apply(tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        def apply(tangents: Sequence[ArrayLike]) -> Pushed:
             pairs = zip(tangents, self._leaves, strict=True)
             return push([jnp.asarray(t).astype(leaf.dtype) for t, leaf in pairs])
 
         return apply
 
-    def forward_mode(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+    def forward_mode(self, tangents: list[jax.Array]) -> Pushed:
         """Return the outputs and their tangents by JAX's forward mode itself."""
         leaves = [jnp.asarray(leaf) for leaf in self._leaves]
         outputs, pushed = jax.jvp(lambda *xs: list(self._run(*xs)), leaves, tangents)
@@ -139,20 +144,20 @@ class Trace:
             for output, t in zip(outputs, pushed, strict=True)
         ]
 
-    def _forward_or_back_twice(self, tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+    def _forward_or_back_twice(self, tangents: list[jax.Array]) -> Pushed:
         ahead = jax.make_jaxpr(lambda *ts: self.forward_mode(list(ts)))(*tangents)
         if not has_forward_mode(ahead):
             return self._transposed_pullback()(tangents)
         pushed = _jax.as_function(ahead)(*tangents)
         return pushed[: len(self.avals)], pushed[len(self.avals) :]
 
-    def _transposed_pullback(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
+    def _transposed_pullback(self) -> Callable[[list[jax.Array]], Pushed]:
         outputs, pull = self._pullback
         real = [i for i, output in enumerate(outputs) if is_inexact(output.dtype)]
         zeros = [jnp.zeros_like(outputs[i]) for i in real]
         _, push = jax.vjp(_of_real(pull, outputs, real), *zeros)
 
-        def apply(tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        def apply(tangents: list[jax.Array]) -> Pushed:
             pushed = dict(zip(real, push(tuple(tangents)), strict=True))
             return outputs, [pushed.get(i, jnp.zeros_like(o)) for i, o in enumerate(outputs)]
 
@@ -161,12 +166,12 @@ class Trace:
     def compiled(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Return `(leaves, *args) -> method(self.at(leaves), *args)`, under jit if it can be."""
 
-        def call(leaves: Sequence[Any], *args: Any) -> Any:
+        def call(leaves: Sequence[Array], *args: Any) -> Any:
             return method(self.at(leaves), *args)
 
         return call if self._eager else jax.jit(call)
 
-    def at(self, leaves: Sequence[Any]) -> Trace:
+    def at(self, leaves: Sequence[Array]) -> Trace:
         """Return the trace of the same program at another point."""
         return replace(self, _leaves=list(leaves))
 
@@ -186,9 +191,9 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
     are read off its linearised form. That form drops operations whose derivative is zero
     everywhere (`floor`, `sign`), which then do not connect.
     """
-    structures: list[Any] = []
+    structures: list[PyTreeDef] = []
 
-    def flat(*leaves: Any) -> list[Any]:
+    def flat(*leaves: jax.Array) -> list[Array]:
         outputs = inputs.call(func, leaves)
         flat_outputs, structure = flatten(OUTPUTS, outputs, caller)
         structures.append(structure)
@@ -207,12 +212,12 @@ def trace(func: Callable[..., Any], inputs: Inputs, caller: str) -> Trace:
 
 
 def _of_real(
-    pull: Callable[[Any], Any], outputs: Sequence[Any], real: Sequence[int]
+    pull: Callable[..., Any], outputs: Sequence[jax.Array], real: Sequence[int]
 ) -> Callable[..., Any]:
     """Restrict a pullback to the cotangents of the outputs numbered in `real`."""
 
-    def back(*cotangents: Any) -> Any:
-        full: list[Any] = [np.zeros(output.shape, jax.dtypes.float0) for output in outputs]
+    def back(*cotangents: jax.Array) -> Any:
+        full: list[Array] = [np.zeros(output.shape, jax.dtypes.float0) for output in outputs]
         for i, cotangent in zip(real, cotangents, strict=True):
             full[i] = cotangent
         return pull(full)
@@ -220,7 +225,9 @@ def _of_real(
     return back
 
 
-def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[frozenset[int], ...]:
+def _linear_dependence(
+    outputs: list[jax.Array], pull: Callable[..., Any]
+) -> tuple[frozenset[int], ...]:
     """Return what each output depends on, from the pullback: the same relation, transposed."""
     real = [i for i, output in enumerate(outputs) if is_inexact(output.dtype)]
 
@@ -231,7 +238,7 @@ def _linear_dependence(outputs: list[Any], pull: Callable[..., Any]) -> tuple[fr
     )
 
 
-def require_gradient_dtype(leaves: Sequence[Any]) -> None:
+def require_gradient_dtype(leaves: Sequence[Array]) -> None:
     """Raise PyTorch's RuntimeError unless every input can carry a gradient."""
     for i, leaf in enumerate(leaves):
         if not is_inexact(leaf.dtype):
@@ -243,7 +250,7 @@ def require_gradient_dtype(leaves: Sequence[Any]) -> None:
 
 
 def require_real_seed(
-    dtype: Any, advice: str = "pass the gradient of the output explicitly"
+    dtype: np.dtype, advice: str = "pass the gradient of the output explicitly"
 ) -> None:
     """Raise PyTorch's RuntimeError when a gradient of 1 would have to be made up for a complex."""
     if is_complex(dtype):
@@ -253,7 +260,7 @@ def require_real_seed(
         )
 
 
-def require_same_complex_dtype(index: int, gradient: Any, output: Any) -> None:
+def require_same_complex_dtype(index: int, gradient: Array, output: Shaped) -> None:
     """Raise PyTorch's RuntimeError when a complex gradient and its output differ in dtype."""
     if (is_complex(gradient.dtype) or is_complex(output.dtype)) and gradient.dtype != output.dtype:
         raise RuntimeError(

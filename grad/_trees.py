@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+from jax.tree_util import PyTreeDef
 
-from convgrad._arrays import is_array, is_number
+from convgrad._arrays import Array, is_array, is_number
 
 OUTPUTS = "outputs of the user-provided function"
 
 
-def is_none(x: Any) -> bool:
+def is_none(x: object) -> bool:
     """Whether `x` is None: as a leaf, so that its place is seen."""
     return x is None
 
 
-def flatten(name: str, tree: Any, caller: str) -> tuple[list[Any], Any]:
+def flatten(name: str, tree: Any, caller: str) -> tuple[list[Array], PyTreeDef]:
     """Return the arrays in a tree and its structure; raise a TypeError for anything else in it.
 
     None is an empty subtree, as in JAX. Alone, or in the tuple of arrays that PyTorch takes, it is
@@ -30,7 +31,7 @@ def flatten(name: str, tree: Any, caller: str) -> tuple[list[Any], Any]:
     return leaves, structure
 
 
-def require_arrays(name: str, given: Any, leaves: Sequence[Any], caller: str) -> None:
+def require_arrays(name: str, given: object, leaves: Sequence[object], caller: str) -> None:
     """Raise PyTorch's TypeError unless every leaf of an argument is an array."""
     for i, leaf in enumerate(leaves):
         if not is_array(leaf):
@@ -46,7 +47,7 @@ def require_arrays(name: str, given: Any, leaves: Sequence[Any], caller: str) ->
         )
 
 
-def _advice(leaf: Any) -> str:
+def _advice(leaf: object) -> str:
     if is_number(leaf):
         return "Wrap a number in jax.numpy.asarray."
     if leaf is None:
@@ -60,13 +61,13 @@ def _advice(leaf: Any) -> str:
     )
 
 
-def unflatten_up_to(structure: Any, tree: Any) -> list[Any] | None:
+def unflatten_up_to(structure: PyTreeDef, tree: Any) -> list[Any] | None:
     """Return what `tree` has in the places of the arrays of a structure: arrays, or None.
 
     None (for all) where `tree` has another structure.
     """
     count = structure.num_leaves
-    given: Any
+    given: PyTreeDef
     leaves, given = jax.tree.flatten(tree, is_leaf=is_none)
     if count == 1 and len(leaves) == 1:
         return leaves  # an array and a tuple of one array are taken for each other

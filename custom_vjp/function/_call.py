@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
-from convgrad._arrays import is_array, is_inexact
+from convgrad._arrays import Array, is_array, is_inexact
 from convgrad._jax import constant, is_traced
 
 from ._context import FunctionCtx, attributes
 from ._tangents import flatten, shape_of
 from ._words import torch_words
+
+if TYPE_CHECKING:
+    from ._function import Function
 
 # Where a value on ctx came from: an input leaf, an output array, neither ("extra"), or no array.
 Source = tuple[str, int]
@@ -34,9 +39,9 @@ class Call:
       keywords: names under which the last arguments are passed to forward.
     """
 
-    function: Any
+    function: type[Function]
     leaves: list[Any]
-    tree: Any
+    tree: PyTreeDef
     traced: tuple[int, ...]
     argument: tuple[int, ...]
     names: tuple[str, ...]
@@ -66,17 +71,19 @@ class Call:
         return tuple(i in marked for i in range(len(self.names)))
 
 
-def defines(function: Any, *methods: str) -> bool:
+def defines(function: type[Function], *methods: str) -> bool:
     """Whether a subclass of Function has one of these methods of its own."""
     return any(not getattr(getattr(function, m), "is_default", False) for m in methods)
 
 
-def has_setup_context(function: Any) -> bool:
+def has_setup_context(function: type[Function]) -> bool:
     """Whether forward and setup_context stand apart, and forward takes no ctx."""
     return defines(function, "setup_context")
 
 
-def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Call, list[Any]]:
+def describe(
+    function: type[Function], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Call, list[jax.Array]]:
     """Take the arguments of apply apart; return them and the traced arrays among them."""
     inputs, keywords = _bind(function, tuple(args), kwargs)
     leaves, tree = flatten(inputs)
@@ -88,7 +95,9 @@ def describe(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tupl
     return call, [leaves[i] for i in traced]
 
 
-def _bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _bind(
+    function: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
     """As PyTorch: defaults are filled in where there is a setup_context to see them."""
     if not has_setup_context(function):
         return args + tuple(kwargs.values()), tuple(kwargs)
@@ -105,7 +114,7 @@ def _bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return bound.args, ()
 
 
-def jax_array(value: Any) -> Any:
+def jax_array(value: ArrayLike) -> jax.Array:
     """Make a JAX array of NumPy's and of numbers: a constant, no tracer, under jit either.
 
     JAX hands rules what its user handed it: `jax.grad(f)(2.0)` a number, and NumPy's as they are.
@@ -113,7 +122,7 @@ def jax_array(value: Any) -> Any:
     return value if isinstance(value, jax.Array) else constant(value)
 
 
-def _names(function: Any, count: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
+def _names(function: type[Function], count: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
     try:
         parameters = list(inspect.signature(function.forward).parameters.values())
     except (TypeError, ValueError):
@@ -145,11 +154,11 @@ class Record:
         forward was called back with them.
     """
 
-    output_tree: Any
+    output_tree: PyTreeDef
     outputs: tuple[Any, ...]
     is_output: tuple[bool, ...]
     differentiable: tuple[bool, ...]
-    kept_tree: Any
+    kept_tree: PyTreeDef
     kept: tuple[Source | None, ...]
     constants: tuple[Any, ...]
     paths: tuple[str, ...]
@@ -157,7 +166,7 @@ class Record:
     asked: bool
     guard: Source | None = None
 
-    def output(self, arrays: Sequence[Any]) -> Any:
+    def output(self, arrays: Sequence[Array]) -> Any:
         """Put the output arrays back into what forward returned."""
         values = iter(arrays)
         return self.output_tree.unflatten(
@@ -191,13 +200,17 @@ class Record:
 class Outcome:
     """Output arrays, arrays on ctx that are neither inputs nor outputs, and the rest."""
 
-    outputs: list[Any]
-    extras: list[Any]
+    outputs: Sequence[Array]
+    extras: Sequence[Array]
     record: Record
 
 
 def run(
-    call: Call, needs: tuple[bool, ...], arrays: Sequence[Any], forward: Any, by_value: bool
+    call: Call,
+    needs: tuple[bool, ...],
+    arrays: Sequence[ArrayLike],
+    forward: Callable[..., Any],
+    by_value: bool,
 ) -> Outcome:
     """Run forward, and setup_context if there is one.
 
@@ -247,7 +260,7 @@ def _outcome(
         for i, leaf in enumerate(outputs)
     )
 
-    extras: list[Any] = []
+    extras: list[Array] = []
     kept: list[Source | None] = []
     state = ctx._state
     paths, kept_tree = jax.tree.flatten_with_path(

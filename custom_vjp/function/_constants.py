@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax.typing import ArrayLike
 
-from convgrad._arrays import is_array, is_inexact
+from convgrad._arrays import Array, is_array, is_inexact
 from convgrad._dependence import dependence
 
 from ._call import Outcome, Record, Source, defines
@@ -18,7 +19,7 @@ from ._tangents import shape_of
 
 
 def warn_of_constants(
-    derivative: Derivative, forward: Callable[..., Outcome], arrays: Sequence[Any]
+    derivative: Derivative, forward: Callable[..., Outcome], arrays: Sequence[ArrayLike]
 ) -> None:
     """Warn where backward uses what ctx keeps, moves with the inputs, and is no input or output.
 
@@ -49,11 +50,11 @@ def _keeps_numbers(record: Record) -> bool:
 
 
 def _constants(
-    derivative: Derivative, forward: Callable[..., Outcome], arrays: Sequence[Any]
+    derivative: Derivative, forward: Callable[..., Outcome], arrays: Sequence[ArrayLike]
 ) -> list[str]:
     records: list[Record] = []
 
-    def extras(*arrays: Any) -> list[Any]:
+    def extras(*arrays: jax.Array) -> Sequence[Array]:
         outcome = forward(*arrays)
         records[:] = [outcome.record]
         return outcome.extras
@@ -74,7 +75,9 @@ def _constants(
     return list(dict.fromkeys(names))
 
 
-def _used(derivative: Derivative, record: Record, extras: Sequence[Any]) -> set[Source]:
+def _used(
+    derivative: Derivative, record: Record, extras: Sequence[jax.ShapeDtypeStruct]
+) -> set[Source]:
     """Return what of a record the gradients, or else the tangents, depend on."""
     call = derivative.call
     pools = {"input": derivative.leaves, "output": derivative.outputs, "extra": extras}

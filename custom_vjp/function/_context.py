@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convgrad._arrays import is_array
+from convgrad._arrays import Array, is_array
 
 
 class FunctionCtx:
@@ -43,7 +43,7 @@ class FunctionCtx:
             )
         return kept
 
-    def save_for_backward(self, *tensors: Any) -> None:
+    def save_for_backward(self, *tensors: Array | None) -> None:
         """Keep arrays (or None) for backward: inputs and outputs of forward, or others.
 
         A second derivative goes through inputs and outputs; any other array is a constant to it,
@@ -52,17 +52,17 @@ class FunctionCtx:
         self._state.check("save_for_backward", tensors)
         self._state.saved = tensors
 
-    def save_for_forward(self, *tensors: Any) -> None:
+    def save_for_forward(self, *tensors: Array | None) -> None:
         """Keep arrays (or None) for jvp. Without it jvp finds what save_for_backward kept."""
         self._state.check("save_for_forward", tensors)
         self._state.saved_forward = tensors
 
-    def mark_non_differentiable(self, *args: Any) -> None:
+    def mark_non_differentiable(self, *args: Array | None) -> None:
         """Say which outputs have no gradient; backward receives zeros for them."""
         self._state.check("mark_non_differentiable", args)
         self._state.non_differentiable = args
 
-    def mark_dirty(self, *args: Any) -> None:
+    def mark_dirty(self, *args: Array | None) -> None:
         """Do nothing: JAX arrays do not change, so no caller's array can have been modified.
 
         It is accepted so that code moves over. The new values are what apply returns; the array
@@ -97,11 +97,11 @@ class State:
         self.stage = "forward"
         self.forward_mode = False
         self.materialize = True
-        self.saved: tuple[Any, ...] | None = None
-        self.saved_forward: tuple[Any, ...] | None = None
-        self.non_differentiable: tuple[Any, ...] = ()
+        self.saved: tuple[Array | None, ...] | None = None
+        self.saved_forward: tuple[Array | None, ...] | None = None
+        self.non_differentiable: tuple[Array | None, ...] = ()
 
-    def check(self, method: str, values: tuple[Any, ...]) -> None:
+    def check(self, method: str, values: tuple[object, ...]) -> None:
         """Raise unless all values are arrays or None."""
         for i, value in enumerate(values):
             if value is not None and not is_array(value):

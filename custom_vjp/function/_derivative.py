@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 from convgrad._errors import NEEDS_VALUES, NotLinearError
@@ -18,6 +19,9 @@ from ._gradients import from_jvp, to_inputs, to_jvp, to_outputs
 from ._numpy import on_values_of_shape
 from ._tangents import TangentMap, shape_of, without_derivative
 from ._words import torch_words
+
+if TYPE_CHECKING:
+    from convgrad._jax import Program, ShapedArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Derivative:
     constants: dict[Source, Any]
     leaves: Sequence[Any]
     outputs: Sequence[jax.ShapeDtypeStruct]
-    types: Sequence[Any]
+    types: Sequence[ShapedArray]
 
     def map(self) -> TangentMap:
         flags = self.record.differentiable
@@ -65,7 +69,7 @@ class Derivative:
             "@once_differentiable"
         )
 
-    def context(self, residuals: Sequence[Any], stage: str) -> FunctionCtx:
+    def context(self, residuals: Sequence[ArrayLike], stage: str) -> FunctionCtx:
         arrays = map(jax_array, residuals)
         found = {**self.constants, **dict(zip(self.through, arrays, strict=True))}
         ctx = self.record.context(self.call, self.needs, found)
@@ -73,21 +77,25 @@ class Derivative:
         ctx._state.forward_mode = stage == "jvp"
         return ctx
 
-    def guarded(self, residuals: Sequence[Any], results: Sequence[Any]) -> list[Any]:
+    def guarded(self, residuals: Sequence[ArrayLike], results: Sequence[Any]) -> list[Any]:
         """Make the results depend on forward having kept what it kept when it was traced."""
         if self.record.guard is None:
             return list(results)
         held = residuals[list(self.through).index(self.record.guard)]
         return [None if r is None else jnp.where(held, r, jnp.nan) for r in results]
 
-    def pull(self, residuals: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:
+    def pull(
+        self, residuals: Sequence[ArrayLike], cotangents: Sequence[ArrayLike | None]
+    ) -> Sequence[jax.Array | None]:
         """Reverse mode."""
         pull: Callable[..., Any] = self.backward
         if self.once:
             pull = without_derivative(self.backward, self.refuse_twice)
         return pull(list(residuals), list(cotangents))
 
-    def backward(self, residuals: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:
+    def backward(
+        self, residuals: Sequence[ArrayLike], cotangents: Sequence[ArrayLike | None]
+    ) -> Sequence[jax.Array | None]:
         """Call the user's backward; on values, where it asks for them."""
         backward = _backward(self.call)
         if backward is None:
@@ -96,7 +104,9 @@ class Derivative:
                 "*grad_outputs), which returns one gradient for each input of forward"
             )
 
-        def run(residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        def run(
+            residuals: Sequence[ArrayLike], cotangents: Sequence[ArrayLike | None]
+        ) -> list[Any]:
             ctx = self.context(residuals, "backward")
             given = to_outputs(self.record, self.outputs, cotangents)
             with torch_words(f"{self.call.name}.backward"):
@@ -112,10 +122,10 @@ class Derivative:
             owner = f"{self.call.name}.backward"
             return on_values_of_shape(run, (list(residuals), list(cotangents)), shapes, owner)
 
-    def push(self, residuals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+    def push(self, residuals: Sequence[ArrayLike], tangents: Sequence[ArrayLike]) -> Sequence[Any]:
         """Forward mode, by the user's jvp; on values, where it asks for them."""
 
-        def run(residuals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+        def run(residuals: Sequence[ArrayLike], tangents: Sequence[ArrayLike]) -> list[Any]:
             ctx = self.context(residuals, "jvp")
             given = map(jax_array, tangents)
             spread = [next(given) if live else None for live in self.live]
@@ -134,7 +144,7 @@ class Derivative:
             return on_values_of_shape(run, (list(residuals), list(tangents)), shapes, owner)
 
 
-def _backward(call: Call) -> Any:
+def _backward(call: Call) -> Callable[..., Any] | None:
     """Return the user's backward, which may be called vjp; None if there is neither."""
     for method in ("backward", "vjp"):
         if defines(call.function, method):
@@ -142,14 +152,16 @@ def _backward(call: Call) -> Any:
     return None
 
 
-def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> Callable[..., Any]:
+def transposed(
+    pull: Callable[..., Any], outputs: Sequence[ShapedArray], name: str
+) -> Callable[..., Any]:
     """Make push out of pull: the transpose of a function that is linear in the cotangents."""
 
-    def push(residuals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+    def push(residuals: Sequence[ArrayLike], tangents: Sequence[ArrayLike]) -> list[Any]:
         zeros = [jnp.zeros(out.shape, out.dtype) for out in outputs]
 
         def transpose(at: Sequence[Any], residuals: Any, tangents: Any) -> list[Any]:
-            def pulled(cotangents: Sequence[Any]) -> list[Any]:
+            def pulled(cotangents: Sequence[ArrayLike | None]) -> list[Any]:
                 back = pull(residuals, cotangents)
                 return [
                     jnp.zeros_like(t) if ct is None else ct
@@ -176,7 +188,7 @@ def transposed(pull: Callable[..., Any], outputs: Sequence[Any], name: str) -> C
     return push
 
 
-def _uses(jaxpr: Any, count: int) -> bool:
+def _uses(jaxpr: Program, count: int) -> bool:
     """Whether the outputs of a jaxpr depend on its first `count` inputs; effects do not count."""
     jaxpr, used = _jax.without_dead_code(jaxpr)
     first = sum(used[:count])

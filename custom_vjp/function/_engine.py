@@ -15,6 +15,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+from jax.custom_derivatives import SymbolicZero
+from jax.typing import ArrayLike
+
+from convgrad._arrays import Array
 from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
@@ -28,10 +33,11 @@ from ._tangents import is_zero, shape_of, tangent_type, zero
 from ._vmap import mapped_forward
 
 Needs = tuple[bool, ...]
+SymbolicTangent = jax.Array | SymbolicZero
 
 
 def evaluate(
-    call: Call, arrays: Sequence[Any], needs: Needs | None = None, keep: bool = False
+    call: Call, arrays: Sequence[ArrayLike], needs: Needs | None = None, keep: bool = False
 ) -> Outcome:
     """Run forward so that JAX can transform it.
 
@@ -47,14 +53,16 @@ def evaluate(
     arrays = vary_alike(arrays)
     records: list[Record] = []
 
-    def results(outcome: Outcome) -> list[Any]:
+    def results(outcome: Outcome) -> list[Array]:
         records[:] = [outcome.record]
         return [*outcome.outputs, *(outcome.extras if keep else [])]
 
-    def primal(*arrays: Any) -> list[Any]:
+    def primal(*arrays: ArrayLike) -> list[Array]:
         return results(_forward(call, asked, arrays))
 
-    def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def rule(
+        primals: Sequence[ArrayLike], tangents: Sequence[SymbolicTangent]
+    ) -> tuple[list[Array], list[SymbolicTangent]]:
         outcome, moved = _rule(call, primals, tangents, asked if keep else None)
         return results(outcome), moved
 
@@ -65,7 +73,7 @@ def evaluate(
     return Outcome(flat[: moving()], flat[moving() :], records[0])
 
 
-def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
+def _forward(call: Call, needs: Needs, arrays: Sequence[ArrayLike]) -> Outcome:
     """Run the user's forward; on its values, where it asks for them."""
     forward = mapped_forward(call, arrays)
     try:
@@ -73,7 +81,7 @@ def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
     except NEEDS_VALUES as error:
         needed = error
 
-    def on(values: Sequence[Any]) -> Any:
+    def on(values: Sequence[ArrayLike]) -> tuple[list[Array], Any]:
         outcome = run(call, needs, values, call.function.forward, by_value=True)
         counts = len(outcome.outputs), len(outcome.extras)
         return [*outcome.outputs, *outcome.extras], (outcome.record, counts)
@@ -85,8 +93,11 @@ def _forward(call: Call, needs: Needs, arrays: Sequence[Any]) -> Outcome:
 
 
 def _rule(
-    call: Call, primals: Sequence[Any], tangents: Sequence[Any], fixed: Needs | None
-) -> tuple[Outcome, list[Any]]:
+    call: Call,
+    primals: Sequence[ArrayLike],
+    tangents: Sequence[SymbolicTangent],
+    fixed: Needs | None,
+) -> tuple[Outcome, list[SymbolicTangent]]:
     """Outputs, and their tangents as a map of those of the inputs.
 
     `fixed` is what forward was told of needs_input_grad when its extras were first looked at: the

@@ -7,24 +7,35 @@ and out of it, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
 from convgrad._arrays import conj, is_array, is_complex, is_inexact
 
 from ._call import Call, Record
 from ._tangents import flatten
 
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
-def to_outputs(record: Record, outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+T = TypeVar("T")
+
+
+def to_outputs(
+    record: Record,
+    outputs: Sequence[jax.ShapeDtypeStruct],
+    cotangents: Sequence[ArrayLike | None],
+) -> list[Any]:
     """Make the arguments of backward: a gradient for each output, zeros or None where none came.
 
     `outputs` are shapes of all output arrays, `cotangents` JAX's of the differentiable ones.
     """
     given = iter(cotangents)
-    arrays: list[Any] = []
+    arrays: list[jax.Array | None] = []
     for out, differentiable in zip(outputs, record.differentiable, strict=True):
         cotangent = next(given) if differentiable else None
         if cotangent is not None:
@@ -34,12 +45,12 @@ def to_outputs(record: Record, outputs: Sequence[Any], cotangents: Sequence[Any]
     return _per_child(record.output_tree, _spread(arrays, record.is_output))
 
 
-def _spread(arrays: Sequence[Any], is_array: Sequence[bool]) -> list[Any]:
+def _spread(arrays: Sequence[T], is_array: Sequence[bool]) -> list[T | None]:
     values = iter(arrays)
     return [next(values) if a else None for a in is_array]
 
 
-def _per_child(tree: Any, leaves: Sequence[Any]) -> list[Any]:
+def _per_child(tree: PyTreeDef, leaves: Sequence[Any]) -> list[Any]:
     """One value for each element of a tuple; a tree of another kind is one value."""
     if not _is_tuple(tree):
         return [tree.unflatten(leaves)]
@@ -49,12 +60,14 @@ def _per_child(tree: Any, leaves: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _is_tuple(tree: Any) -> bool:
+def _is_tuple(tree: PyTreeDef) -> bool:
     kind = tree.node_data()
     return kind is not None and issubclass(kind[0], tuple)
 
 
-def to_inputs(call: Call, leaves: Sequence[Any], returned: Any, live: Sequence[bool]) -> list[Any]:
+def to_inputs(
+    call: Call, leaves: Sequence[Any], returned: Any, live: Sequence[bool]
+) -> list[jax.Array | None]:
     """Check what backward returned; give JAX the cotangents of the live traced arrays, or None."""
     gradients = returned if isinstance(returned, tuple) else (returned,)
     count, wanted = len(gradients), len(call.names)
@@ -68,7 +81,7 @@ def to_inputs(call: Call, leaves: Sequence[Any], returned: Any, live: Sequence[b
     for i, child in enumerate(call.tree.children()):
         inputs = leaves[len(per_leaf) : len(per_leaf) + child.num_leaves]
         per_leaf += _leaves_of(call, i, gradients[i], child, inputs)
-    cotangents: list[Any] = []
+    cotangents: list[jax.Array | None] = []
     for position, wants in zip(call.traced, live, strict=True):
         gradient = per_leaf[position]
         if wants and gradient is not None:
@@ -80,7 +93,9 @@ def to_inputs(call: Call, leaves: Sequence[Any], returned: Any, live: Sequence[b
     return cotangents
 
 
-def _leaves_of(call: Call, i: int, gradient: Any, tree: Any, inputs: Sequence[Any]) -> list[Any]:
+def _leaves_of(
+    call: Call, i: int, gradient: Any, tree: PyTreeDef, inputs: Sequence[Any]
+) -> list[Any]:
     """Take the gradient of one argument apart as the argument itself is."""
     where = f"{call.name}.backward: the gradient of {call.names[i]}"
     if gradient is None:
@@ -101,7 +116,7 @@ def _leaves_of(call: Call, i: int, gradient: Any, tree: Any, inputs: Sequence[An
     return parts
 
 
-def _fit(call: Call, argument: str, gradient: Any, like: Any) -> jax.Array:
+def _fit(call: Call, argument: str, gradient: ArrayLike, like: Shaped) -> jax.Array:
     """Bring a gradient to the shape and dtype of its input where PyTorch does."""
     where = f"{call.name}.backward: the gradient of {argument}"
     shape, dtype = like.shape, like.dtype
@@ -129,7 +144,9 @@ def _fit(call: Call, argument: str, gradient: Any, like: Any) -> jax.Array:
     return gradient.astype(dtype)
 
 
-def to_jvp(call: Call, record: Record, leaves: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+def to_jvp(
+    call: Call, record: Record, leaves: Sequence[Any], tangents: Sequence[jax.Array | None]
+) -> list[Any]:
     """Make the arguments of jvp: a tangent for each input, zeros or None where it does not move.
 
     `tangents` has one for each traced array, or None.
@@ -144,7 +161,9 @@ def to_jvp(call: Call, record: Record, leaves: Sequence[Any], tangents: Sequence
     return _per_child(call.tree, spread)
 
 
-def from_jvp(call: Call, record: Record, outputs: Sequence[Any], returned: Any) -> list[jax.Array]:
+def from_jvp(
+    call: Call, record: Record, outputs: Sequence[jax.ShapeDtypeStruct], returned: Any
+) -> list[jax.Array]:
     """Check what jvp returned; give JAX the tangents of the differentiable outputs."""
     tree = record.output_tree
     per_output = returned if isinstance(returned, tuple) else (returned,)
@@ -189,5 +208,5 @@ def from_jvp(call: Call, record: Record, outputs: Sequence[Any], returned: Any) 
     return tangents
 
 
-def _has_shape(leaf: Any) -> bool:
+def _has_shape(leaf: object) -> bool:
     return is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)

@@ -10,18 +10,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
-from convgrad._arrays import is_inexact
+from convgrad._arrays import Array, is_inexact
 
 from ._call import Record
 from ._manual import vary_alike
 from ._tangents import without_derivative
 
+# What makes values of a shape up.
+Make = Callable[[tuple[int, ...]], np.ndarray]
 # A function of values: arrays in, arrays and a description of everything else out.
-Run = Callable[[Sequence[Any]], tuple[list[Any], Any]]
+Run = Callable[[Sequence[ArrayLike]], tuple[list[Array], Any]]
 
 
-def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> Any:
+def on_values(run: Run, arrays: Sequence[ArrayLike], owner: str, needed: Exception) -> Any:
     """Run a function of unknown output shapes on values, one element at a time under vmap.
 
     The shapes are those of a run on made-up values. What is not an array must not depend on the
@@ -34,7 +37,7 @@ def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) ->
     example, rest = _example(run, arrays, owner, needed)
     shapes = [_shape(value) for value in example]
 
-    def compared(values: Sequence[Any]) -> list[np.ndarray]:
+    def compared(values: Sequence[ArrayLike]) -> list[np.ndarray]:
         results, again = run(values)
         _check_same(rest, again, owner)
         if len(results) != len(shapes):
@@ -56,7 +59,7 @@ def on_values(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) ->
 
 
 def on_values_of_shape(
-    run: Callable[..., Any], args: Sequence[Any], shapes: Sequence[Any], owner: str
+    run: Callable[..., Any], args: Sequence[Any], shapes: Sequence[jax.ShapeDtypeStruct], owner: str
 ) -> list[Any]:
     """Run a function of known output shapes on values; its derivative is refused."""
 
@@ -78,7 +81,7 @@ def on_values_of_shape(
     return without_derivative(call, refuse)(*args)
 
 
-def refuse_numbers(outputs: Sequence[Any], name: str) -> None:
+def refuse_numbers(outputs: Sequence[object], name: str) -> None:
     """Raise where forward, called back with values, returns a number of Python's."""
     for value in outputs:
         if isinstance(value, int | float | complex):
@@ -92,7 +95,7 @@ class ValueDependentError(ValueError):
     """Shapes, or what is not an array, that depend on values."""
 
 
-def _example(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> Any:
+def _example(run: Run, arrays: Sequence[ArrayLike], owner: str, needed: Exception) -> Any:
     """Run on made-up values, of whatever kind the function takes."""
     first: Exception | None = None
     for make in (_fractions, _identity, np.zeros, np.ones):
@@ -107,7 +110,7 @@ def _example(run: Run, arrays: Sequence[Any], owner: str, needed: Exception) -> 
     ) from needed
 
 
-def _try_others(compared: Callable[..., Any], arrays: Sequence[Any]) -> None:
+def _try_others(compared: Callable[..., Any], arrays: Sequence[ArrayLike]) -> None:
     """Compare with other values already while tracing, if the function takes them."""
     try:
         _on_made_up(compared, _others, arrays)
@@ -117,13 +120,13 @@ def _try_others(compared: Callable[..., Any], arrays: Sequence[Any]) -> None:
         pass
 
 
-def _on_made_up(run: Callable[..., Any], make: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+def _on_made_up(run: Callable[..., Any], make: Make, arrays: Sequence[ArrayLike]) -> Any:
     with jax.ensure_compile_time_eval(), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return run([_made_up(make, array) for array in arrays])
 
 
-def _made_up(make: Callable[..., Any], array: Any) -> jax.Array:
+def _made_up(make: Make, array: Any) -> jax.Array:
     floating = is_inexact(array.dtype)
     fill = make if floating else np.zeros  # 0 is an index into anything
     return jnp.asarray(np.asarray(fill(array.shape)).astype(array.dtype))
@@ -143,13 +146,13 @@ def _identity(shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(np.eye(shape[-2], shape[-1]), shape)
 
 
-def _shape(value: Any) -> jax.ShapeDtypeStruct:
+def _shape(value: ArrayLike) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(
         np.shape(value), jax.dtypes.canonicalize_dtype(np.asarray(value).dtype)
     )
 
 
-def _fit(value: Any, shape: Any, owner: str) -> np.ndarray:
+def _fit(value: ArrayLike, shape: jax.ShapeDtypeStruct, owner: str) -> np.ndarray:
     array = np.asarray(value)
     if array.shape != shape.shape:
         raise ValueDependentError(

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 from convgrad._errors import FUNCTION
 
 from ._tangents import Arrays, is_zero, zero
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr, Jaxpr, ShapedArray
+
+# From primals and tangents to results and their tangents.
+Rule = Callable[[Arrays, Arrays], tuple[list[Any], list[Any]]]
 
 USER = "a custom_vjp.Function under a transformation"
 
@@ -35,30 +42,31 @@ class OwnDerivative:
 
     name: str
     primal: Callable[..., list[Any]]
-    rule: Callable[[Arrays, Arrays], tuple[list[Any], list[Any]]]
+    rule: Rule
     moving: Callable[[], int]
-    _programs: dict[Any, Any] = dataclasses.field(default_factory=dict)
+    _programs: dict[tuple[ShapedArray, ...], ClosedJaxpr] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name
 
-    def __call__(self, *arrays: Any) -> list[Any]:
+    def __call__(self, *arrays: ArrayLike) -> list[jax.Array]:
         """Call the function, or record the call where JAX traces."""
         return own_derivative_p.bind(*arrays, of=self)
 
     @property
-    def jaxpr(self) -> Any:
+    def jaxpr(self) -> Jaxpr | None:
         """The program of primal, None where it was not traced."""
-        return _jax.open_jaxpr(next(iter(self._programs.values()), None))
+        traced = next(iter(self._programs.values()), None)
+        return None if traced is None else _jax.open_jaxpr(traced)
 
-    def program(self, avals: Sequence[Any]) -> Any:
+    def program(self, avals: Sequence[ShapedArray]) -> ClosedJaxpr:
         """Return primal as a closed jaxpr: the user's code is traced once for each set of types."""
         key = tuple(avals)
         if key not in self._programs:
             self._programs[key] = jax.make_jaxpr(self.primal)(*avals)
         return self._programs[key]
 
-    def run(self, *arrays: Any) -> list[Any]:
+    def run(self, *arrays: ArrayLike) -> list[Any]:
         """Call primal, as it was traced if it was: with values it may keep other arrays."""
         if not self._programs:
             return self.primal(*arrays)
@@ -79,7 +87,7 @@ class OwnDerivative:
 class _Flowing:
     """A rule as a function of arrays alone: without tangents that are known to be zero."""
 
-    def __init__(self, rule: Any, tangents: Arrays) -> None:
+    def __init__(self, rule: Rule, tangents: Arrays) -> None:
         self.rule = rule
         self.still = [is_zero(tangent) for tangent in tangents]
         self.known: list[bool] = []
@@ -98,18 +106,18 @@ class _Flowing:
         self.known[:] = map(is_zero, moved)
         return out, [tangent for tangent in moved if not is_zero(tangent)]
 
-    def split(self, out: Sequence[Any], moved: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def split(self, out: Arrays, moved: Arrays) -> tuple[list[Any], list[Any]]:
         """Put the zeros back."""
         found = iter(moved)
         pairs = zip(out, self.known, strict=False)
         return list(out), [zero(o) if known else next(found) for o, known in pairs]
 
 
-def _evaluate(*args: Any, of: OwnDerivative) -> list[Any]:
+def _evaluate(*args: ArrayLike, of: OwnDerivative) -> list[Any]:
     return of.run(*args)
 
 
-def _types(*avals: Any, of: OwnDerivative) -> tuple[list[Any], list[Any]]:
+def _types(*avals: ShapedArray, of: OwnDerivative) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     program = of.program(avals)
     return list(program.out_avals), [program]
 
@@ -126,7 +134,7 @@ def _jvp(primals: Arrays, tangents: Arrays, *, of: OwnDerivative) -> tuple[list[
     return out, [_jax.zero_tangent(o) if is_zero(t) else t for o, t in zip(out, moved, strict=True)]
 
 
-def _batch(axis: _jax.Axis, args: Arrays, dims: Arrays, *, of: OwnDerivative) -> Any:
+def _batch(axis: _jax.Axis, args: Arrays, dims: Sequence[int | None], *, of: OwnDerivative) -> Any:
     """Map function and rule. What has a tangent is made batched, as the tangent may be."""
     if all(dim is None for dim in dims):
         out = of(*args)
@@ -148,7 +156,7 @@ def _batch(axis: _jax.Axis, args: Arrays, dims: Arrays, *, of: OwnDerivative) ->
         each, alike = iter(some), iter(others)
         return [next(each) if is_spread else next(alike) for is_spread in spread]
 
-    def primal(*arrays: Any) -> list[Any]:
+    def primal(*arrays: ArrayLike) -> list[Any]:
         one = jax.vmap(lambda *xs: apart(xs, of.run(*xs)), over, (0, None), **mapped)
         return together(*one(*arrays))
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 from convgrad._arrays import is_inexact
@@ -24,6 +26,9 @@ from convgrad._errors import FUNCTION_TANGENTS
 from convgrad._jax import Axis, varying
 
 from ._manual import vary
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr, Shaped, ShapedArray, Tangent
 
 Arrays = Sequence[Any]
 
@@ -45,23 +50,25 @@ class TangentMap:
     name: str
     push: Callable[[Arrays, Arrays], Arrays]
     pull: Callable[[Arrays, Arrays], Arrays]
-    outputs: tuple[Any, ...]
+    outputs: tuple[ShapedArray, ...]
     constant: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return self.name
 
-    def __call__(self, residuals: Arrays, tangents: Arrays) -> list[Any]:
+    def __call__(self, residuals: Arrays, tangents: Arrays) -> list[jax.Array]:
         """Apply the map, or record it where JAX traces."""
         return tangent_map_p.bind(*residuals, *tangents, of=self, residuals=len(residuals))
 
 
-def _evaluate(*args: Any, of: TangentMap, residuals: int) -> list[Any]:
+def _evaluate(*args: ArrayLike, of: TangentMap, residuals: int) -> list[ArrayLike]:
     pushed = of.push(args[:residuals], args[residuals:])
     return [vary(t, varying(aval)) for t, aval in zip(pushed, of.outputs, strict=True)]
 
 
-def _types(*_: Any, of: TangentMap, **__: Any) -> tuple[list[Any], list[Any]]:
+def _types(
+    *_: ShapedArray, of: TangentMap, **__: Any
+) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     return list(of.outputs), []
 
 
@@ -70,22 +77,26 @@ tangent_map_p = _jax.new_operation(
 )
 
 
-def _transpose(cotangents: Arrays, *args: Any, of: TangentMap, residuals: int) -> list[Any]:
+def _transpose(
+    cotangents: Sequence[Tangent], *args: Any, of: TangentMap, residuals: int
+) -> list[ArrayLike | None]:
     given = [None if _jax.is_zero(ct) else ct for ct in cotangents]
     tangents = args[residuals:]
     pulled = of.pull(args[:residuals], given)
-    wanted: list[Any] = [None] * residuals
+    wanted: list[ArrayLike | None] = [None] * residuals
     for ct, t in zip(pulled, tangents, strict=True):
         known = ct is None or not _jax.is_asked_for(t)
         wanted.append(None if known else vary(ct, varying(t.aval)))
     return wanted
 
 
-def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -> Any:
+def _jvp(
+    primals: Arrays, tangents: Sequence[Tangent], *, of: TangentMap, residuals: int
+) -> tuple[list[jax.Array], Sequence[Tangent]]:
     """Differentiate once more: linear in what flows, and push's own derivative in the residuals."""
     saved, flowing = primals[:residuals], primals[residuals:]
     out = of(saved, flowing)
-    total = [_jax.zero_tangent(o) for o in out]
+    total: Sequence[Tangent] = [_jax.zero_tangent(o) for o in out]
     if any(not _jax.is_zero(t) for t in tangents[residuals:]):
         moved = [_jax.instantiated(t) for t in tangents[residuals:]]
         total = of(saved, moved)
@@ -94,7 +105,7 @@ def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -
         if of.constant is not None:
             of.constant()
 
-        def push(*changed: Any) -> Arrays:
+        def push(*changed: jax.Array) -> Arrays:
             values = list(saved)
             for i, value in zip(live, changed, strict=True):
                 values[i] = value
@@ -105,7 +116,9 @@ def _jvp(primals: Arrays, tangents: Arrays, *, of: TangentMap, residuals: int) -
     return out, total
 
 
-def _batch(axis: Axis, args: Arrays, dims: Arrays, *, of: TangentMap, residuals: int) -> Any:
+def _batch(
+    axis: Axis, args: Arrays, dims: Sequence[int | None], *, of: TangentMap, residuals: int
+) -> Any:
     """Map both directions. Whatever flows is made batched, so that the pulled back is as well."""
     if all(d is None for d in dims):
         out = of(args[:residuals], args[residuals:])
@@ -133,36 +146,38 @@ def _batch(axis: Axis, args: Arrays, dims: Arrays, *, of: TangentMap, residuals:
 _jax.define_rules(tangent_map_p, USER, jvp=_jvp, batch=_batch, transpose=_transpose)
 
 
-def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], PyTreeDef]:
     """Return leaves and structure, as `jax.tree.flatten`."""
     return jax.tree.flatten(tree, is_leaf)
 
 
-def is_zero(tangent: Any) -> bool:
+def is_zero(tangent: object) -> bool:
     """Whether a tangent given to a rule is a zero known as such."""
     return type(tangent) is SymbolicZero
 
 
-def zero(primal: Any) -> Any:
+def zero(primal: ArrayLike) -> SymbolicZero:
     """Return the tangent of a value that depends on nothing."""
     return zero_from_primal(primal, symbolic_zeros=True)
 
 
-def tangent_type(primal: Any) -> Any:
+def tangent_type(primal: ArrayLike) -> ShapedArray:
     """Return the type that a tangent of this value has."""
     return _jax.strict_tangent_aval(primal)
 
 
-def shape_of(array: Any) -> jax.ShapeDtypeStruct:
+def shape_of(array: ArrayLike | Shaped) -> jax.ShapeDtypeStruct:
     """Return shape and dtype."""
     return jax.ShapeDtypeStruct(jnp.shape(array), jnp.result_type(array))
 
 
-def without_derivative(function: Callable[..., Any], refuse: Callable[[], Any]) -> Any:
+def without_derivative(
+    function: Callable[..., Any], refuse: Callable[[], Any]
+) -> Callable[..., Any]:
     """Let `function` through, and call `refuse` (which raises) where its derivative is needed."""
     guarded = jax.custom_jvp(function)
 
-    def refused(*_: Any) -> Any:
+    def refused(*_: object) -> Any:
         return refuse()
 
     def rule(primals: Any, tangents: Any) -> Any:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
-from convgrad._arrays import is_array
+from convgrad._arrays import Array, is_array
 from convgrad._errors import NEEDS_VALUES
 from convgrad._jax import is_traced
 
@@ -25,7 +27,7 @@ class VmapInfo(NamedTuple):
     randomness: str
 
 
-def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
+def mapped_forward(call: Call, arrays: Sequence[ArrayLike]) -> Callable[..., Any]:
     """Return forward, with the user's vmap as its batching rule if there is one to honour.
 
     As in PyTorch that takes a forward without ctx. Any other is batched by JAX.
@@ -36,12 +38,12 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
         return forward
     structure: list[Any] = []
 
-    def run(values: Sequence[Any]) -> tuple[list[Any], Any]:
+    def run(values: Sequence[ArrayLike]) -> tuple[list[Array], Any]:
         leaves, tree = jax.tree.flatten(forward(*call.inputs(call.fill(map(jax_array, values)))))
         others = tuple(None if is_array(leaf) else leaf for leaf in leaves)
         return [leaf for leaf in leaves if is_array(leaf)], (tree, others)
 
-    def flat(*values: Any) -> list[jax.Array]:
+    def flat(*values: jax.Array) -> list[jax.Array]:
         try:
             outputs, rest = run(values)
         except NEEDS_VALUES as error:
@@ -50,14 +52,16 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
         structure[:] = rest
         return [jnp.asarray(out) for out in outputs]
 
-    def rule(size: int, batched: Sequence[bool], *values: Any) -> tuple[list[Any], list[bool]]:
+    def rule(
+        size: int, batched: Sequence[bool], *values: jax.Array
+    ) -> tuple[list[Array], list[bool]]:
         outputs = _call_vmap(call, size, batched, values, structure[0])
         return [out for out, _ in outputs], [is_batched for _, is_batched in outputs]
 
     mapped = custom_vmap(flat)
     mapped.def_vmap(rule)
 
-    def forward_with_rule(*_: Any) -> Any:
+    def forward_with_rule(*_: object) -> Any:
         given = iter(mapped(*arrays))
         tree, others = structure
         return tree.unflatten([next(given) if leaf is None else leaf for leaf in others])
@@ -66,14 +70,14 @@ def mapped_forward(call: Call, arrays: Sequence[Any]) -> Callable[..., Any]:
 
 
 def _call_vmap(
-    call: Call, size: int, batched: Sequence[bool], values: Sequence[Any], tree: Any
-) -> list[tuple[Any, bool]]:
+    call: Call, size: int, batched: Sequence[bool], values: Sequence[jax.Array], tree: PyTreeDef
+) -> list[tuple[Array, bool]]:
     function, name = call.function, call.name
     if function.generate_vmap_rule:
         raise RuntimeError(
             f"{name} has both generate_vmap_rule=True and a vmap staticmethod: remove one of them"
         )
-    dims: list[Any] = [None] * len(call.leaves)
+    dims: list[int | None] = [None] * len(call.leaves)
     for i, is_batched in zip(call.traced, batched, strict=True):
         dims[i] = 0 if is_batched else None
     in_dims, inputs = call.inputs(dims), call.inputs(call.fill(map(jax_array, values)))

@@ -1,7 +1,6 @@
 """The largest and the smallest element so far, along a dimension."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,9 @@ from .._arguments import axis, real
 from ._extremes import ValuesIndices
 
 
-def _cumulate(where: str, input: Any, dim: Any, run: Callable[..., jax.Array]) -> ValuesIndices:
+def _cumulate(
+    where: str, input: ArrayLike, dim: int, run: Callable[..., jax.Array]
+) -> ValuesIndices:
     x = real("input", input, where, bools=True)
     over = axis("dim", dim, x, where)
     flat = jnp.atleast_1d(lax.stop_gradient(x))

@@ -23,6 +23,7 @@ class ValuesIndices(NamedTuple):
 
 
 Dim = int | tuple[int, ...] | list[int] | None
+DimOrOther = int | jax.Array | np.ndarray | None  # an array is another input
 Choose = Callable[..., jax.Array]
 
 
@@ -47,7 +48,7 @@ def _shared(x: jax.Array, over: tuple[int, ...], how: Reduction) -> jax.Array:
 
 @_shared.defjvp
 def _shared_jvp(
-    over: tuple[int, ...], how: Reduction, primals: tuple[Any], tangents: tuple[Any]
+    over: tuple[int, ...], how: Reduction, primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     y = _shared(x, over, how)
@@ -59,7 +60,7 @@ def _shared_jvp(
     return y, (share * t).sum(over, keepdims=True)
 
 
-def _reduce(where: str, x: jax.Array, how: Reduction, dim: Any, keepdim: bool) -> jax.Array:
+def _reduce(where: str, x: jax.Array, how: Reduction, dim: Dim, keepdim: bool) -> jax.Array:
     over = axes("dim", dim, x, where)
     not_empty(x, over, where)
     y = _shared(x, over, how)
@@ -128,7 +129,7 @@ def amin(input: ArrayLike, dim: Dim = (), keepdim: bool = False) -> jax.Array:
 # Reductions over one dimension choose one place, and it gets all of the gradient.
 
 
-def _take(where: str, x: jax.Array, dim: Any, keepdim: bool, choose: Choose) -> ValuesIndices:
+def _take(where: str, x: jax.Array, dim: int, keepdim: bool, choose: Choose) -> ValuesIndices:
     over = axis("dim", dim, x, where)
     flat = jnp.atleast_1d(x)
     not_empty(flat, (over,), where)
@@ -140,8 +141,14 @@ def _take(where: str, x: jax.Array, dim: Any, keepdim: bool, choose: Choose) -> 
 
 
 def _extreme(
-    where: str, input: Any, dim: Any, keepdim: bool, pair: Choose, how: Reduction, choose: Choose
-) -> Any:
+    where: str,
+    input: ArrayLike,
+    dim: DimOrOther,
+    keepdim: bool,
+    pair: Choose,
+    how: Reduction,
+    choose: Choose,
+) -> jax.Array | ValuesIndices:
     x = real("input", input, where, bools=True)
     if dim is None:
         _no_keepdim(where, keepdim)
@@ -156,7 +163,7 @@ def _no_keepdim(where: str, keepdim: bool) -> None:
         raise TypeError(f"{where}: keepdim needs a dim, got dim=None and {keepdim=}")
 
 
-def max(input: ArrayLike, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: ArrayLike, dim: DimOrOther = None, keepdim: bool = False) -> Any:
     r"""Return the maximum, or the maxima over a dimension and where they stand.
 
     .. math:: \bar x_i = \bar y\,[x_i = y] / m \quad \text{(of m equal maxima)}, \qquad
@@ -191,7 +198,7 @@ def max(input: ArrayLike, dim: Any = None, keepdim: bool = False) -> Any:
     return _extreme("max", input, dim, keepdim, maximum, MAX, jnp.argmax)
 
 
-def min(input: ArrayLike, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: ArrayLike, dim: DimOrOther = None, keepdim: bool = False) -> Any:
     r"""Return the minimum, or the minima over a dimension and where they stand.
 
     Arguments, result and errors are those of `max`.
@@ -227,7 +234,9 @@ MEDIAN = Reduction(partial(_median_of_all, ignore_nan=False), True)
 NANMEDIAN = Reduction(partial(_median_of_all, ignore_nan=True), True)
 
 
-def _median(where: str, input: Any, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:
+def _median(
+    where: str, input: ArrayLike, dim: int | None, keepdim: bool, ignore_nan: bool
+) -> jax.Array | ValuesIndices:
     x = real("input", input, where)
     if dim is not None:
         return _take(where, x, dim, keepdim, partial(_median_index, ignore_nan=ignore_nan))

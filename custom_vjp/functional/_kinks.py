@@ -201,7 +201,9 @@ def _clamp(x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
     return jnp.minimum(jnp.maximum(x, low), high)
 
 
-def clamp(input: ArrayLike, min: Any = None, max: Any = None) -> jax.Array:
+def clamp(
+    input: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None
+) -> jax.Array:
     r"""Cut off at one or two bounds; at a bound the derivative is all the input's.
 
     .. math:: y = \min(\max(x, a), b), \qquad
@@ -230,7 +232,9 @@ def clamp(input: ArrayLike, min: Any = None, max: Any = None) -> jax.Array:
 
     Reference: torch.clamp.
     """
-    bounds = {name: bound for name, bound in (("min", min), ("max", max)) if bound is not None}
+    bounds: dict[str, Any] = {
+        name: bound for name, bound in (("min", min), ("max", max)) if bound is not None
+    }
     if not bounds:
         raise ValueError("clamp: at least one of min and max must be given, got None for both")
     for name, value in {"input": input, **bounds}.items():

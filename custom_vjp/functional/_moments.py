@@ -1,7 +1,7 @@
 """Variance and standard deviation with PyTorch's default correction and derivative."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def _count(x: jax.Array, over: tuple[int, ...]) -> int:
     return total
 
 
-def _quotient(x: Any, y: float, like: jax.Array) -> jax.Array:
+def _quotient(x: jax.Array | float, y: float, like: jax.Array) -> jax.Array:
     return x / jnp.asarray(y, like.dtype)
 
 
@@ -33,7 +33,7 @@ def _variance(x: jax.Array, over: tuple[int, ...], correction: float) -> jax.Arr
 
 @_variance.defjvp
 def _variance_jvp(
-    over: tuple[int, ...], correction: float, primals: tuple[Any], tangents: tuple[Any]
+    over: tuple[int, ...], correction: float, primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     y = _variance(x, over, correction)
@@ -49,7 +49,7 @@ def _deviation(x: jax.Array, over: tuple[int, ...], correction: float) -> jax.Ar
 
 @_deviation.defjvp
 def _deviation_jvp(
-    over: tuple[int, ...], correction: float, primals: tuple[Any], tangents: tuple[Any]
+    over: tuple[int, ...], correction: float, primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     y = _deviation(primals[0], over, correction)
     t = jax.jvp(lambda x: _variance(x, over, correction), primals, tangents)[1]
@@ -57,10 +57,10 @@ def _deviation_jvp(
 
 
 def _moment(
-    function: Any,
+    function: Callable[..., jax.Array],
     where: str,
-    input: Any,
-    dim: Any,
+    input: ArrayLike,
+    dim: Dim,
     unbiased: bool | None,
     keepdim: bool,
     correction: float | None,

@@ -2,12 +2,11 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from convgrad._arrays import is_inexact
 
@@ -35,7 +34,7 @@ def _norm(x: jax.Array, p: float, over: tuple[int, ...]) -> jax.Array:
 
 @_norm.defjvp
 def _norm_jvp(
-    p: float, over: tuple[int, ...], primals: tuple[Any], tangents: tuple[Any]
+    p: float, over: tuple[int, ...], primals: tuple[jax.Array], tangents: tuple[jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     y = _norm(x, p, over)
@@ -62,7 +61,12 @@ def _masked_power(x: jax.Array, p: float) -> jax.Array:
 
 
 def vector_norm(
-    input: ArrayLike, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None
+    input: ArrayLike,
+    ord: float = 2,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Return the p-norm of the elements; where it is 0, so is its derivative.
 
@@ -102,7 +106,13 @@ def vector_norm(
 
 
 def _checked_norm(
-    where: str, name: str, input: Any, p: Any, dim: Any, keepdim: bool, dtype: Any
+    where: str,
+    name: str,
+    input: ArrayLike,
+    p: float,
+    dim: Dim,
+    keepdim: bool,
+    dtype: DTypeLike | None,
 ) -> jax.Array:
     x = floating("input", input, where, complex=True)
     if dtype is not None:
@@ -124,7 +134,7 @@ def norm(
     p: float | str | None = "fro",
     dim: Dim = None,
     keepdim: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Return the p-norm of the elements; where it is 0, so is its derivative.
 

@@ -1,7 +1,5 @@
 """The larger and the smaller of two, and other functions of two arrays that compare."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -190,7 +188,7 @@ def copysign(input: ArrayLike, other: ArrayLike) -> jax.Array:
     return _copysign(*reals("copysign", input=input, other=other))
 
 
-def _refused(*_: Any) -> jax.Array:
+def _refused(*_: object) -> jax.Array:
     raise NotImplementedError("the derivative of floor_divide is not implemented")
 
 

@@ -1,6 +1,7 @@
 """Powers and logarithms of two arguments, and what PyTorch takes for their derivatives at 0."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -36,13 +37,15 @@ def _pow(x: jax.Array, p: jax.Array) -> jax.Array:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _power(x: jax.Array, p: Any) -> jax.Array:
+def _power(x: jax.Array, p: complex) -> jax.Array:
     """Return x**p for a Python number p."""
     return jnp.power(x, p)
 
 
 @_power.defjvp
-def _power_jvp(p: Any, primals: tuple[Any], tangents: tuple[Any]) -> tuple[jax.Array, jax.Array]:
+def _power_jvp(
+    p: complex, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     y = _power(x, p)
     return y, jnp.zeros_like(y) if p == 0 else t * (p * _power(x, p - 1))
@@ -203,7 +206,7 @@ def xlog1py(input: ArrayLike, other: ArrayLike) -> jax.Array:
     return _xlog1py(*reals("xlog1py", input=input, other=other))
 
 
-def _add_exponentials(base: float) -> Any:
+def _add_exponentials(base: float) -> Callable[..., jax.Array]:
     scale = math.log(base)
 
     @derivative(

@@ -7,7 +7,6 @@ a product, so that nothing infinite is multiplied by zero.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +25,9 @@ def derivative(*terms: Term) -> Callable[[Callable[..., jax.Array]], Callable[..
         ruled = jax.custom_jvp(function)
 
         @partial(ruled.defjvp, symbolic_zeros=True)
-        def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        def rule(
+            primals: tuple[jax.Array, ...], tangents: tuple[jax.Array | SymbolicZero, ...]
+        ) -> tuple[jax.Array, jax.Array]:
             y = ruled(*primals)
             total = jnp.zeros_like(y)
             for term, t in zip(terms, tangents, strict=True):

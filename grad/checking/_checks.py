@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convgrad._arrays import is_complex
+from convgrad._arrays import Array, is_complex
 
 from ._jacobians import (
     as_gradient,
@@ -107,7 +107,7 @@ def _parts(problem: Problem) -> tuple[str, ...]:
     return ("imaginary", "real") if some else ("real",)
 
 
-def _axis_name(x: Any, axis: complex) -> str | None:
+def _axis_name(x: jax.Array, axis: complex) -> str | None:
     if not is_complex(x.dtype):
         return None
     return "imaginary" if axis == 1j else "real"
@@ -148,8 +148,8 @@ def _compare(
 def _fail_fast(
     problem: Problem,
     by: Tolerance,
-    a: Any,
-    n: Any,
+    a: np.ndarray,
+    n: np.ndarray,
     output: int,
     index: int,
     part: str | None,
@@ -167,7 +167,7 @@ def _fail_fast(
     )
 
 
-def _project(gradient: np.ndarray, us: list[np.ndarray]) -> Any:
+def _project(gradient: np.ndarray, us: list[np.ndarray]) -> np.ndarray:
     if len(us) == 1:
         return gradient @ us[0].ravel()
     return gradient.real @ us[0].ravel() + 1j * (gradient.imag @ us[1].ravel())
@@ -236,7 +236,7 @@ def check_undefined_forward(problem: Problem) -> None:
             return
         moved = [jnp.asarray(problem.random(x.shape, x.dtype)) for x in others]
 
-        def rest(*xs: Any, i: int = i, fixed: Any = fixed) -> Any:
+        def rest(*xs: jax.Array, i: int = i, fixed: jax.Array = fixed) -> list[Any]:
             return problem.run([*xs[:i], fixed, *xs[i:]])
 
         alone = jax.jvp(rest, others, moved)[1]
@@ -257,7 +257,7 @@ def check_batched(problem: Problem, is_forward: bool) -> None:
         for i, x in enumerate(problem.point):
             zeros = [jnp.zeros_like(other) for other in problem.point]
 
-            def push(t: Any, i: int = i, zeros: list[Any] = zeros) -> Any:
+            def push(t: jax.Array, i: int = i, zeros: list[jax.Array] = zeros) -> list[jax.Array]:
                 return problem.push(problem.point, [*zeros[:i], t, *zeros[i + 1 :]])
 
             _check_vmap(problem, push, x, f"input {problem.positions[i]}")
@@ -267,7 +267,7 @@ def check_batched(problem: Problem, is_forward: bool) -> None:
         _check_vmap(problem, pull, problem.outputs[o], f"output {o}")
 
 
-def _check_vmap(problem: Problem, func: Callable[..., Any], like: Any, what: str) -> None:
+def _check_vmap(problem: Problem, func: Callable[..., Any], like: Array, what: str) -> None:
     draws = [jnp.asarray(problem.random(like.shape, like.dtype)) for _ in range(2)]
     one_by_one = [func(draw) for draw in draws]
     expected = [np.stack([np.asarray(x) for x in xs]) for xs in zip(*one_by_one, strict=True)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convgrad._arrays import is_complex
+from convgrad._arrays import Array, is_complex
 
 from .._trace import Inputs, Trace, require_same_complex_dtype, trace
 from .._trees import require_arrays
@@ -24,6 +25,9 @@ from ._checks import (
     check_zero_gradient,
 )
 from ._problem import GradcheckError, Problem, as_tuple, restrict
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 
 def gradcheck(
@@ -215,7 +219,7 @@ def gradgradcheck(
     count = len(arguments)
     seeds = _read_grad_outputs(_trace(func, arguments), grad_outputs)
 
-    def gradients(*args: Any) -> list[Any]:
+    def gradients(*args: Any) -> list[jax.Array]:
         inner = _trace(func, args[:count])
         given = iter(args[count:])
         filled = [
@@ -247,7 +251,7 @@ def _trace(func: Callable[..., Any], arguments: tuple[Any, ...]) -> Trace:
     return trace(call, Inputs.splatted(point), "gradgradcheck")
 
 
-def _read_grad_outputs(traced: Trace, grad_outputs: Any) -> tuple[Any, ...]:
+def _read_grad_outputs(traced: Trace, grad_outputs: Any) -> tuple[Array, ...]:
     """Check the gradients of the outputs that depend on an input, or draw them."""
     outputs = [o for o, sources in zip(traced.avals, traced.connected, strict=True) if sources]
     if not outputs:
@@ -275,7 +279,7 @@ def _read_grad_outputs(traced: Trace, grad_outputs: Any) -> tuple[Any, ...]:
     return given
 
 
-def _draw(rng: np.random.Generator, output: Any) -> np.ndarray:
+def _draw(rng: np.random.Generator, output: Shaped) -> np.ndarray:
     values = rng.uniform(-1, 1, output.shape)
     if is_complex(output.dtype):
         values = values + 1j * rng.uniform(-1, 1, output.shape)

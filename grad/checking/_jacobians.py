@@ -7,15 +7,19 @@ derivatives along the real and along the imaginary axis.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from convgrad._arrays import is_complex
 
 from ._problem import Problem
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 Directions = list[np.ndarray]
 
@@ -40,7 +44,7 @@ def numerical(problem: Problem, index: int, directions: Directions, eps: float) 
 
 
 def _outputs_at(
-    problem: Problem, run: Callable[..., Any], index: int, value: np.ndarray
+    problem: Problem, run: Callable[..., list[Any]], index: int, value: np.ndarray
 ) -> list[np.ndarray]:
     leaves = list(problem.point)
     leaves[index] = jnp.asarray(value)
@@ -86,7 +90,7 @@ def forward(problem: Problem, index: int, directions: Directions) -> list[np.nda
     ]
 
 
-def axes(aval: Any) -> list[complex]:
+def axes(aval: Shaped) -> list[complex]:
     """Return the axes along which an input is differentiated."""
     return [1.0, 1j] if is_complex(aval.dtype) else [1.0]
 
@@ -101,7 +105,7 @@ def as_gradient(along: Sequence[np.ndarray], part: str) -> np.ndarray:
     return real[0] + 1j * real[1] if len(real) == 2 else real[0]
 
 
-def eager_gradients(problem: Problem, seeds: Sequence[Any]) -> list[np.ndarray]:
+def eager_gradients(problem: Problem, seeds: Sequence[ArrayLike]) -> list[np.ndarray]:
     """Go back once through a fresh trace, operation by operation."""
     outputs, pull = jax.vjp(problem.call, *problem.point)
     full = [

@@ -6,17 +6,20 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convgrad._arrays import is_array, is_complex, is_inexact
+from convgrad._arrays import Array, is_array, is_complex, is_inexact
 from convgrad._jax import is_traced
 
 from .._trace import Inputs, Trace, trace
 from .._trees import OUTPUTS, flatten, is_none
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 
 class GradcheckError(RuntimeError):
@@ -27,14 +30,14 @@ class GradcheckError(RuntimeError):
 class Problem:
     """A function of its inexact inputs alone, evaluated at one point."""
 
-    call: Callable[..., list[Any]]  # from the inexact inputs to the flat outputs
+    call: Callable[..., list[Array]]  # from the inexact inputs to the flat outputs
     point: list[jax.Array]
     positions: list[int]  # of the inexact inputs among all
     traced: Trace
-    outputs: list[Any]
+    outputs: list[Array]
     differentiable: list[int]  # the outputs that depend on an input
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    _pulls: dict[int, Callable[..., list[Any]]] = field(default_factory=dict)
+    _pulls: dict[int, Callable[..., list[jax.Array]]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, func: Callable[..., Any], inputs: Any, caller: str = "gradcheck") -> Problem:
@@ -67,30 +70,30 @@ class Problem:
         return cls(call, point, positions, traced, call(*point), differentiable)
 
     @cached_property
-    def run(self) -> Callable[..., list[Any]]:
+    def run(self) -> Callable[..., list[Array]]:
         """`run(point) -> outputs`, compiled."""
         return self.traced.compiled(lambda traced: traced.values())
 
     @cached_property
-    def push(self) -> Callable[..., list[Any]]:
+    def push(self) -> Callable[..., list[jax.Array]]:
         """`push(point, tangents) -> tangents of the outputs` by forward mode, compiled."""
         return self.traced.compiled(lambda traced, tangents: traced.forward_mode(tangents)[1])
 
-    def pull(self, output: int) -> Callable[..., list[Any]]:
+    def pull(self, output: int) -> Callable[..., list[jax.Array]]:
         """Return `(point, cotangent) -> gradients` of one output, compiled."""
         if output not in self._pulls:
             one = self.traced.only(output)
             self._pulls[output] = one.compiled(lambda traced, seed: traced.gradients([seed]))
         return self._pulls[output]
 
-    def random(self, shape: Sequence[int], dtype: Any) -> Any:
+    def random(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """Draw standard normal numbers, of both parts where the dtype is complex."""
         values = self.rng.normal(size=shape)
         if is_complex(dtype):
             values = values + 1j * self.rng.normal(size=shape)
         return np.asarray(values).astype(dtype)
 
-    def direction(self, aval: Any) -> np.ndarray:
+    def direction(self, aval: Shaped) -> np.ndarray:
         """Draw a unit vector without negative entries, in which errors do not cancel."""
         values = self.rng.uniform(size=aval.shape)
         return values / max(float(np.linalg.norm(values)), 1e-300)
@@ -98,12 +101,12 @@ class Problem:
 
 def restrict(
     func: Callable[..., Any], arguments: tuple[Any, ...], caller: str
-) -> tuple[Callable[..., list[Any]], list[Any], list[int]]:
+) -> tuple[Callable[..., list[Array]], list[Array], list[int]]:
     """Return `func` as one of its inexact arrays alone, these arrays, and where they stand."""
     leaves, treedef = jax.tree.flatten(arguments, is_leaf=is_none)
     positions = [i for i, x in enumerate(leaves) if is_array(x) and is_inexact(x.dtype)]
 
-    def call(*tracked: Any) -> list[Any]:
+    def call(*tracked: Array) -> list[Array]:
         full = list(leaves)
         for i, x in zip(positions, tracked, strict=True):
             full[i] = x
@@ -118,7 +121,7 @@ def as_tuple(inputs: Any) -> tuple[Any, ...]:
     return tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
 
 
-def unit_vectors(aval: Any) -> list[np.ndarray]:
+def unit_vectors(aval: Shaped) -> list[np.ndarray]:
     """Return the standard basis in the shape of `aval`, real."""
     size = int(np.prod(aval.shape))
     return list(np.eye(size).reshape(size, *aval.shape))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from ._problem import GradcheckError, Problem
 
@@ -66,7 +67,9 @@ def worst_element(
     )
 
 
-def require_same(a: Any, b: Any, tolerance: float, what: str) -> None:
+def require_same(
+    a: Sequence[ArrayLike], b: Sequence[ArrayLike], tolerance: float, what: str
+) -> None:
     """Raise when two results of the same computation differ by more than `tolerance`."""
     for x, y in zip(a, b, strict=True):
         x, y = np.asarray(x), np.asarray(y)

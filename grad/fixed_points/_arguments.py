@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import PyTreeDef
 
 from convgrad._arrays import is_array, is_inexact, is_number
 from convgrad._integers import as_integer
@@ -15,13 +16,13 @@ from convgrad._integers import as_integer
 from ._solvers import SOLVERS
 
 
-def require_function(name: str, value: Any) -> None:
+def require_function(name: str, value: object) -> None:
     """Raise a TypeError for what cannot be called."""
     if not callable(value):
         raise TypeError(f"fixed_point: {name} must be a function, got {type(value).__name__}.")
 
 
-def read_init(init: Any) -> tuple[list[jax.Array], Any]:
+def read_init(init: Any) -> tuple[list[jax.Array], PyTreeDef]:
     """Flatten the first state; require arrays that have derivatives."""
     paths, treedef = jax.tree_util.tree_flatten_with_path(init)
     if not paths:
@@ -43,9 +44,9 @@ def read_init(init: Any) -> tuple[list[jax.Array], Any]:
     return leaves, treedef
 
 
-def read_state(returned: Any, state: Sequence[Any], treedef: Any) -> list[Any]:
+def read_state(returned: Any, state: Sequence[jax.Array], treedef: PyTreeDef) -> list[jax.Array]:
     """Flatten what func returned; require the structure and the shapes of the state."""
-    given: Any
+    given: PyTreeDef
     leaves, given = jax.tree.flatten(returned)
     if given != treedef:
         raise TypeError(
@@ -62,7 +63,7 @@ def read_state(returned: Any, state: Sequence[Any], treedef: Any) -> list[Any]:
     return [jnp.asarray(leaf) for leaf in leaves]
 
 
-def settled(flat: Callable[..., list[Any]], leaves: list[jax.Array]) -> list[jax.Array]:
+def settled(flat: Callable[..., list[jax.Array]], leaves: list[jax.Array]) -> list[jax.Array]:
     """Return the state; where it has numbers of Python's, in the dtypes that func returns."""
     weak = [jax.typeof(x).weak_type for x in leaves]
     if not any(weak):
@@ -74,10 +75,10 @@ def settled(flat: Callable[..., list[Any]], leaves: list[jax.Array]) -> list[jax
     ]
 
 
-def keeping(flat: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+def keeping(flat: Callable[..., list[jax.Array]]) -> Callable[..., list[jax.Array]]:
     """Return the function, which raises where func changes a dtype."""
 
-    def strict(*state: Any) -> list[Any]:
+    def strict(*state: jax.Array) -> list[jax.Array]:
         outputs = flat(*state)
         for x, out in zip(state, outputs, strict=True):
             free = jax.typeof(out).weak_type and jnp.promote_types(x.dtype, out.dtype) == x.dtype
@@ -94,7 +95,7 @@ def keeping(flat: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     return strict
 
 
-def read_solver(name: str, value: Any) -> str:
+def read_solver(name: str, value: object) -> str:
     """Return the name of a solver."""
     if value not in SOLVERS:
         names = " or ".join(f'"{known}"' for known in SOLVERS)
@@ -117,7 +118,7 @@ def read_number(name: str, value: Any, most: float = float("inf")) -> float:
     return number
 
 
-def read_count(name: str, value: Any) -> int:
+def read_count(name: str, value: object) -> int:
     """Return a positive number of steps or states."""
     count = as_integer(value)
     if count is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
+from convgrad._arrays import Array
 from convgrad._dependence import has_custom_vjp
 
 from .. import _jaxprs
@@ -23,6 +25,9 @@ from ._arguments import (
     settled,
 )
 from ._solvers import FixedPointInfo, Search, State
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr
 
 LinearSolver = Callable[[Callable[[Any], Any], Any], Any]
 
@@ -161,11 +166,11 @@ def fixed_point(
             search.history,
         )
 
-        def solve_linear(matvec: Any, b: State) -> State:
+        def solve_linear(matvec: Callable[[State], State], b: State) -> State:
             found, info = linear.linear(matvec, b)
             return found if keep else _or_nan(found, info.converged)
 
-    def flat(*state: Any) -> list[Any]:
+    def flat(*state: jax.Array) -> list[jax.Array]:
         returned = func(jax.tree.unflatten(treedef, state), *args)
         return read_state(returned, state, treedef)
 
@@ -176,14 +181,16 @@ def fixed_point(
     return (found, info) if return_info else found
 
 
-def _solve(closed: Any, search: Search, solve_linear: LinearSolver, keep: bool) -> Any:
+def _solve(
+    closed: ClosedJaxpr, search: Search, solve_linear: LinearSolver, keep: bool
+) -> Callable[[list[ArrayLike], State], tuple[State, FixedPointInfo]]:
     """Return the function of what `func` closes over, and of the first state, to the last."""
 
-    def step(consts: Sequence[Any], x: Sequence[Any]) -> list[Any]:
+    def step(consts: Sequence[ArrayLike], x: State) -> State:
         return _jaxprs.call(closed, [*consts, *x])
 
     @jax.custom_jvp
-    def solve(consts: list[Any], first: State) -> tuple[State, FixedPointInfo]:
+    def solve(consts: list[ArrayLike], first: State) -> tuple[State, FixedPointInfo]:
         x, info = search.root(lambda x: step(consts, x), first)
         return (x if keep else _or_nan(x, info.converged)), info
 
@@ -209,7 +216,9 @@ def _solve(closed: Any, search: Search, solve_linear: LinearSolver, keep: bool) 
     return solve
 
 
-def _pushforward(step: Callable[[State], State], x: State, closed: Any) -> Any:
+def _pushforward(
+    step: Callable[[State], State], x: State, closed: ClosedJaxpr
+) -> Callable[[State], State]:
     """Return `w -> J w`. Through a `jax.custom_vjp` it is `J^T` transposed."""
     if not has_custom_vjp(closed):
         return jax.linearize(step, x)[1]
@@ -217,5 +226,5 @@ def _pushforward(step: Callable[[State], State], x: State, closed: Any) -> Any:
     return lambda w: jax.linear_transpose(pull, y)((w,))[0]
 
 
-def _or_nan(xs: State, there: Any) -> State:
+def _or_nan(xs: State, there: Array) -> State:
     return [jnp.where(there, x, jnp.asarray(jnp.nan, x.dtype)) for x in xs]

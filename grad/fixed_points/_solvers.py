@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from convgrad._arrays import is_complex
+from convgrad._arrays import Array, is_complex
 
 State = list[jax.Array]
 Step = Callable[[State], Sequence[jax.Array]]
 Bound = Callable[[Sequence[jax.Array]], jax.Array]
+# What goes from step to step: how many there were, x, the residual and its bound; for a mixture
+# x as a vector, the last `step(x)`, and the last vectors and their changes in addition.
+_Iterating = tuple[jax.Array, State, jax.Array, jax.Array]
+_Mixing = tuple[jax.Array, jax.Array, State, jax.Array, jax.Array, jax.Array, jax.Array]
 
 SOLVERS = ("iteration", "anderson")
 
@@ -32,9 +36,9 @@ class FixedPointInfo(NamedTuple):
       converged: bool, whether that is at most `tol + tol * norm(x)`.
     """
 
-    steps: Any
-    residual: Any
-    converged: Any
+    steps: Array
+    residual: Array
+    converged: Array
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,13 @@ def norm(xs: Sequence[jax.Array]) -> jax.Array:
     return jnp.sqrt(jnp.sum(vector * vector))
 
 
-def _going_on(search: Search, steps: Any, residual: Any, bound: Any) -> Any:
+def _going_on(search: Search, steps: jax.Array, residual: jax.Array, bound: jax.Array) -> jax.Array:
     """Whether to take another step; the first is always taken, and none after an infinite one."""
     open_end = (steps < search.max_steps) & jnp.isfinite(residual) & ~_reached(residual, bound)
     return (steps == 0) | open_end
 
 
-def _reached(residual: Any, bound: Any) -> Any:
+def _reached(residual: jax.Array, bound: jax.Array) -> jax.Array:
     return (residual <= bound) & jnp.isfinite(bound)
 
 
@@ -87,11 +91,11 @@ def _iteration(
 ) -> tuple[State, FixedPointInfo]:
     """Take `x + damping (step(x) - x)` for the next `x`."""
 
-    def going_on(state: Any) -> Any:
+    def going_on(state: _Iterating) -> jax.Array:
         steps, _, residual, limit = state
         return _going_on(search, steps, residual, limit)
 
-    def body(state: Any) -> Any:
+    def body(state: _Iterating) -> _Iterating:
         steps, x, _, _ = state
         y = list(step(x))
         change = [b - a for a, b in zip(x, y, strict=True)]
@@ -113,11 +117,11 @@ def _anderson(
     """
     vector, count = _as_vector(first), search.history
 
-    def going_on(state: Any) -> Any:
+    def going_on(state: _Mixing) -> jax.Array:
         steps, *_, residual, limit = state
         return _going_on(search, steps, residual, limit)
 
-    def body(state: Any) -> Any:
+    def body(state: _Mixing) -> _Mixing:
         steps, x, _, before, changes, _, _ = state
         y = list(step(_as_arrays(x, first)))
         change = _as_vector(y) - x

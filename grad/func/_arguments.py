@@ -24,7 +24,7 @@ class Chosen:
     single: bool
 
     @classmethod
-    def by(cls, argnums: Any, args: tuple[Any, ...]) -> Chosen:
+    def by(cls, argnums: object, args: tuple[Any, ...]) -> Chosen:
         """Choose arguments by number, counted from the end where negative."""
         if not isinstance(argnums, int | tuple):
             raise RuntimeError(
@@ -50,7 +50,7 @@ class Chosen:
         return tuple(new.get(i, arg) for i, arg in enumerate(self.args))
 
 
-def _place(argnum: Any, count: int) -> int:
+def _place(argnum: object, count: int) -> int:
     if not isinstance(argnum, int) or isinstance(argnum, bool):
         raise RuntimeError(f"argnum must be int, got: {type(argnum)}: argnum={argnum!r}")
     if not -count <= argnum < count:
@@ -58,7 +58,7 @@ def _place(argnum: Any, count: int) -> int:
     return argnum % count
 
 
-def require_function(func: Any, where: str) -> None:
+def require_function(func: object, where: str) -> None:
     """Raise a TypeError for what cannot be called."""
     if not callable(func):
         raise TypeError(f"{where}: func must be a function, got {type(func).__name__}: {func!r}")
@@ -126,7 +126,7 @@ def as_arrays(tree: Any) -> Any:
     return jax.tree.map(jnp.asarray, tree)
 
 
-def read_chunk_size(value: Any, where: str, words: str) -> int | None:
+def read_chunk_size(value: object, where: str, words: str) -> int | None:
     """Return how many passes are made at once, None for all."""
     if value is None:
         return None
@@ -138,7 +138,9 @@ def read_chunk_size(value: Any, where: str, words: str) -> int | None:
     return size
 
 
-def map_in_chunks(function: Callable[..., Any], xs: list[jax.Array], size: int | None) -> Any:
+def map_in_chunks(
+    function: Callable[..., tuple[Any, Any]], xs: list[jax.Array], size: int | None
+) -> tuple[Any, Any]:
     """Return `function(xs)`, where it maps the leading axis, by some of its entries at once.
 
     It returns a pair of trees: what has the mapped axis in front, and what has none, of which the

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
 
 from convgrad._arrays import conj, is_array, is_inexact
 
@@ -178,12 +179,12 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         return output, aux
 
     output, pull, aux = jax.vjp(run, *as_arrays(primals), has_aux=True)
-    structure: Any = jax.tree.structure(output)
+    structure: PyTreeDef = jax.tree.structure(output)
 
-    def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
+    def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         """Multiply with the transposed Jacobian. The two flags are accepted for PyTorch's sake."""
         del retain_graph, create_graph
-        given: Any
+        given: PyTreeDef
         leaves, given = jax.tree.flatten(cotangents)
         if given != structure:
             raise RuntimeError(
@@ -254,7 +255,7 @@ def jvp(
     leaves, moving = _read_tangents(primals, tangents)
     structure = jax.tree.structure(primals)
 
-    def run(*flat: Any) -> tuple[Any, Any]:
+    def run(*flat: jax.Array) -> tuple[Any, Any]:
         returned = func(*jax.tree.unflatten(structure, flat))
         output, aux = split_aux(returned, has_aux, JVP)
         require_outputs(output, JVP)
@@ -279,9 +280,9 @@ def _require_scalar(output: Any) -> None:
         )
 
 
-def _read_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
-    given: Any
-    wanted: Any
+def _read_tangents(primals: Any, tangents: Any) -> tuple[list[jax.Array], list[jax.Array]]:
+    given: PyTreeDef
+    wanted: PyTreeDef
     leaves, wanted = jax.tree.flatten(primals)
     moving, given = jax.tree.flatten(tangents)
     if given != wanted:
@@ -315,7 +316,7 @@ def _read_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
     ]
 
 
-def _require_connected(run: Callable[..., Any], leaves: list[Any]) -> None:
+def _require_connected(run: Callable[..., Any], leaves: list[jax.Array]) -> None:
     connected = connected_to(lambda *flat: tuple(jax.tree.leaves(run(*flat))), leaves, "jvp")
     if not all(connected):
         raise RuntimeError(

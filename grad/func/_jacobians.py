@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
 
 from convgrad._arrays import is_array, is_inexact
 
@@ -88,7 +89,12 @@ def jacrev(
 
 
 def _rows(
-    pull: Any, leaves: list[Any], structure: Any, index: int, values: Any, size: int | None
+    pull: Callable[..., Any],
+    leaves: list[jax.Array],
+    structure: PyTreeDef,
+    index: int,
+    values: Any,
+    size: int | None,
 ) -> Any:
     """Go back from every element of one output."""
     out = leaves[index]
@@ -159,7 +165,7 @@ def jacfwd(
         _require_arrays(given)
         leaves = [jnp.asarray(leaf) for leaf in given]
 
-        def run(*flat: Any) -> tuple[Any, Any]:
+        def run(*flat: jax.Array) -> tuple[Any, Any]:
             returned = func(*chosen.replace(jax.tree.unflatten(structure, flat)))
             output, aux = split_aux(returned, has_aux, JVP)
             require_outputs(output, JVP)
@@ -189,11 +195,13 @@ def _require_arrays(leaves: list[Any]) -> None:
             )
 
 
-def _columns(push: Any, leaves: list[Any], index: int, outputs: list[Any]) -> list[jax.Array]:
+def _columns(
+    push: Callable[..., Any], leaves: list[jax.Array], index: int, outputs: list[jax.Array]
+) -> list[jax.Array]:
     """Go forward from every element of one input; return a block for each output."""
     leaf = leaves[index]
 
-    def column(place: jax.Array) -> list[Any]:
+    def column(place: jax.Array) -> list[jax.Array]:
         unit = jnp.zeros(leaf.size, leaf.dtype).at[place].set(1).reshape(leaf.shape)
         moving = [unit if i == index else jnp.zeros_like(x) for i, x in enumerate(leaves)]
         pairs = zip(jax.tree.leaves(push(*moving)), outputs, strict=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
 from convgrad import _jax
 from convgrad._arrays import is_array
+
+if TYPE_CHECKING:
+    from convgrad._jax import Atom, ClosedJaxpr, Jaxpr, JaxprEqn
 
 KINDS = ("error", "different", "same")
 DRAWS = ("random_bits", "random_gamma")  # operations whose first operand is a key
@@ -16,7 +19,7 @@ DRAWS = ("random_bits", "random_gamma")  # operations whose first operand is a k
 Flags = list[bool]
 
 
-def read_randomness(value: Any) -> str:
+def read_randomness(value: object) -> str:
     """Return one of the three kinds."""
     if value not in KINDS:
         raise RuntimeError(
@@ -30,13 +33,13 @@ def is_key(value: Any) -> bool:
     return is_array(value) and bool(jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key))
 
 
-def fold_in(keys: Any, number: Any) -> Any:
+def fold_in(keys: jax.Array, number: jax.Array) -> jax.Array:
     """Return a key, or an array of keys, of one example's own."""
     flat = jax.vmap(jax.random.fold_in, (0, None))(keys.reshape(-1), number)
     return flat.reshape(keys.shape)
 
 
-def require_mapped_draws(closed: Any, randomness: str) -> None:
+def require_mapped_draws(closed: ClosedJaxpr, randomness: str) -> None:
     """Raise if a program, all of whose inputs are mapped, draws by a key that is not."""
     jaxpr = _jax.open_jaxpr(closed)
     if not _draws_alike(jaxpr, [True] * len(jaxpr.invars))[0]:
@@ -55,11 +58,11 @@ def require_mapped_draws(closed: Any, randomness: str) -> None:
     )
 
 
-def _draws_alike(jaxpr: Any, mapped: Flags) -> tuple[bool, Flags]:
+def _draws_alike(jaxpr: Jaxpr, mapped: Flags) -> tuple[bool, Flags]:
     """Whether a jaxpr draws by an unmapped key, and which of its outputs are mapped."""
-    known = dict(zip(jaxpr.invars, mapped, strict=True))
+    known: dict[Atom, bool] = dict(zip(jaxpr.invars, mapped, strict=True))
 
-    def look_up(atom: Any) -> bool:
+    def look_up(atom: Atom) -> bool:
         return not _jax.is_literal(atom) and known.get(atom, False)
 
     alike = False
@@ -75,7 +78,7 @@ def _draws_alike(jaxpr: Any, mapped: Flags) -> tuple[bool, Flags]:
     return alike, [look_up(atom) for atom in jaxpr.outvars]
 
 
-def _equation(equation: Any, flags: Flags) -> tuple[bool, Flags]:
+def _equation(equation: JaxprEqn, flags: Flags) -> tuple[bool, Flags]:
     """Return the same of one equation: of what it calls, or else that all inputs reach all."""
     everywhere = [any(flags)] * len(equation.outvars)
     programs = [_jax.open_jaxpr(inner) for inner in _jax.inner_jaxprs(equation)]
@@ -94,7 +97,7 @@ def _equation(equation: Any, flags: Flags) -> tuple[bool, Flags]:
     return alike, outputs if programs else everywhere
 
 
-def _scan(equation: Any, body: Any, flags: Flags) -> tuple[bool, Flags]:
+def _scan(equation: JaxprEqn, body: Jaxpr, flags: Flags) -> tuple[bool, Flags]:
     """A loop: the carry is mapped as soon as one step makes it so."""
     consts, count = _jax.scan_counts(equation)
     carry: Sequence[bool] = flags[consts : consts + count]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
 
 from convgrad import _jax
 from convgrad._arrays import is_array
@@ -16,6 +17,9 @@ from convgrad._arrays import is_array
 from .._trees import is_none
 from ._arguments import map_in_chunks, read_chunk_size, require_function
 from ._random import fold_in, is_key, read_randomness, require_mapped_draws
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr
 
 COLLECTION = (
     "`out_dims` must be an int, None or a python collection of ints representing where in the "
@@ -98,7 +102,7 @@ def vmap(
         folded = keys if kind == "different" else []
         rest: list[Any] = []
 
-        def one(number: jax.Array, *arrays: Any) -> tuple[list[Any], list[Any]]:
+        def one(number: jax.Array, *arrays: jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
             full = dict(enumerate(leaves)) | dict(zip(places, arrays, strict=True))
             full |= {i: fold_in(leaves[i], number) for i in folded}
             output = func(*jax.tree.unflatten(structure, full.values()), **kwargs)
@@ -130,7 +134,9 @@ def vmap(
     return mapped
 
 
-def _trace(function: Callable[..., Any], xs: list[jax.Array]) -> tuple[Any, Callable[..., Any]]:
+def _trace(
+    function: Callable[..., Any], xs: list[jax.Array]
+) -> tuple[ClosedJaxpr, Callable[..., Any]]:
     """Trace a function of one example; return its program, and that as a function."""
     avals = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs]
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*avals)
@@ -139,11 +145,11 @@ def _trace(function: Callable[..., Any], xs: list[jax.Array]) -> tuple[Any, Call
     return closed, lambda *args: jax.tree.unflatten(structure, evaluate(*args))
 
 
-def _is_dim(dim: Any) -> bool:
+def _is_dim(dim: object) -> bool:
     return dim is None or (isinstance(dim, int) and not isinstance(dim, bool))
 
 
-def _read(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], Any, list[Any]]:
+def _read(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], PyTreeDef, list[Any]]:
     """Return the leaves of the arguments, their structure, and the mapped dimension of each."""
     where = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>)"
     if isinstance(in_dims, bool) or not isinstance(in_dims, int | tuple):
@@ -173,12 +179,12 @@ def _read(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], An
     return leaves, structure, dims
 
 
-def _spread_over(args: tuple[Any, ...], dims: Any) -> list[Any] | None:
+def _spread_over(args: tuple[Any, ...], dims: Any) -> list[int | None] | None:
     """Return the dimension of each leaf of the arguments; None where they do not fit."""
     each = dims if isinstance(dims, tuple) else (dims,) * len(args)
     if len(each) != len(args):
         return None
-    found: list[Any] = []
+    found: list[int | None] = []
     for arg, dim in zip(args, each, strict=True):
         part = _spread(dim, jax.tree.structure(arg))
         if part is None:
@@ -187,7 +193,7 @@ def _spread_over(args: tuple[Any, ...], dims: Any) -> list[Any] | None:
     return found
 
 
-def _spread(dims: Any, structure: Any) -> list[Any] | None:
+def _spread(dims: Any, structure: PyTreeDef) -> list[int | None] | None:
     """Return the dimension of each leaf of a structure; None where they do not fit it."""
     if _is_dim(dims):
         return [dims] * structure.num_leaves
@@ -232,7 +238,9 @@ def _count(sizes: list[int]) -> int:
     return sizes[0]
 
 
-def _read_outputs(name: str, out_dims: Any, output: Any) -> tuple[list[Any], Any, list[Any]]:
+def _read_outputs(
+    name: str, out_dims: Any, output: Any
+) -> tuple[list[Any], PyTreeDef, list[int | None]]:
     """Return the leaves of an output, None too, their structure, and the dimension of each."""
     outputs, outer = jax.tree.flatten(output, is_leaf=is_none)
     given = out_dims

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import flax
 import jax
 
 from convgrad._dependence import carries_gradient
-from convgrad._jax import frames, inner_jaxprs, is_literal, name_of, open_jaxpr
+from convgrad._jax import array_type, frames, inner_jaxprs, is_literal, name_of, open_jaxpr
+
+if TYPE_CHECKING:
+    from convgrad._jax import Atom, Jaxpr, JaxprEqn
 
 _HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _FOLDERS = {
@@ -94,11 +97,11 @@ class Call(NamedTuple):
 
     name: str
     op: str
-    place: tuple[Any, ...]
-    eqns: list[Any]
+    place: tuple[object, ...]
+    eqns: list[JaxprEqn]
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[Atom]:
         """The variables that the equations take from elsewhere, as they are first used."""
         made = {var for eqn in self.eqns for var in eqn.outvars}
         used = {
@@ -110,7 +113,7 @@ class Call(NamedTuple):
         return [atom for atom in used if carries_gradient(atom)]
 
     @property
-    def operands(self) -> list[Any] | None:
+    def operands(self) -> list[Atom] | None:
         """The inputs in PyTorch's order, constants too; None where only tracked ones count."""
         if self.name == "ConvolutionBackward0":
             convolution = next((e for e in self.eqns if name_of(e) == "conv_general_dilated"), None)
@@ -123,16 +126,16 @@ class Call(NamedTuple):
             return [bias, *rest]
         return None
 
-    def _origin(self, atom: Any) -> Any:
-        makers = {var: eqn for eqn in self.eqns for var in eqn.outvars}
+    def _origin(self, atom: Atom) -> Atom:
+        makers: dict[Atom, JaxprEqn] = {var: eqn for eqn in self.eqns for var in eqn.outvars}
         while atom in makers:
             atom = makers[atom].invars[0]
         return atom
 
 
-def calls(jaxpr: Any) -> list[Any]:
+def calls(jaxpr: Jaxpr) -> list[JaxprEqn | Call]:
     """Return the equations of a jaxpr, those of each call of a known function put together."""
-    found: list[Any] = []
+    found: list[JaxprEqn | Call] = []
     for eqn in jaxpr.eqns:
         call = _call(eqn)
         last = found[-1] if found else None
@@ -142,7 +145,7 @@ def calls(jaxpr: Any) -> list[Any]:
             last.eqns.append(eqn)
         else:
             found.append(call)
-    steps: list[Any] = []
+    steps: list[JaxprEqn | Call] = []
     for item in found:
         if not isinstance(item, Call):
             steps.append(item)
@@ -156,7 +159,7 @@ def calls(jaxpr: Any) -> list[Any]:
 def _is_one(call: Call) -> bool:
     """Whether PyTorch has the call as one operation."""
     if call.name == "AddmmBackward0":
-        return len(call.inputs) == 3 and all(atom.aval.ndim <= 2 for atom in call.inputs)
+        return len(call.inputs) == 3 and all(array_type(atom).ndim <= 2 for atom in call.inputs)
     return bool(call.inputs)
 
 
@@ -172,7 +175,7 @@ def _pad_name(call: Call) -> str:
     return f"{kind}Pad{dims}DBackward0"
 
 
-def _primitives(eqns: Sequence[Any]) -> Iterator[str]:
+def _primitives(eqns: Sequence[JaxprEqn]) -> Iterator[str]:
     """Yield the names of the operations, those inside of compiled functions too."""
     for eqn in eqns:
         inner = inner_jaxprs(eqn) if name_of(eqn) in ("jit", "pjit") else []
@@ -182,7 +185,7 @@ def _primitives(eqns: Sequence[Any]) -> Iterator[str]:
             yield from _primitives(open_jaxpr(jaxpr).eqns)
 
 
-def _call(eqn: Any) -> Call | None:
+def _call(eqn: JaxprEqn) -> Call | None:
     """Return the outermost known function that an equation was traced in."""
     stack = frames(eqn)
     for i, (code, _) in enumerate(stack):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 
+from convgrad._arrays import Array
 from convgrad._jax import is_traced
 
 from ._layout import Layout, Pair, lay_out
@@ -94,7 +94,7 @@ def _detail(node: Node) -> str:
     return shape if node.name == node.short else f"{node.name} {shape}"
 
 
-def _few_values(variable: Any) -> str:
+def _few_values(variable: Array) -> str:
     """Write out a small array; nothing for a larger one, or for one that has no values yet."""
     if is_traced(variable) or not 0 < variable.size <= 6:
         return ""
@@ -170,6 +170,6 @@ def _ports(
     return ports
 
 
-def _quote(text: Any) -> str:
+def _quote(text: object) -> str:
     escaped = str(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

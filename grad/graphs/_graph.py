@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from convgrad._arrays import is_array
+from convgrad._arrays import Array, is_array
 from convgrad._errors import NEEDS_VALUES
 
 from .._trees import OUTPUTS, flatten
@@ -132,7 +132,7 @@ def graph(func: Callable[..., Any], *args: Any) -> Graph:
     leaves, treedef = jax.tree.flatten(args)
     arrays = [i for i, leaf in enumerate(leaves) if is_array(leaf)]
 
-    def flat(*values: Any) -> list[Any]:
+    def flat(*values: jax.Array) -> list[Array]:
         filled = list(leaves)
         for i, value in zip(arrays, values, strict=True):
             filled[i] = value

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 
 from convgrad import _jax
 from convgrad._dependence import carries_gradient
 from convgrad._errors import FUNCTION
-from convgrad._jax import is_literal, name_of, open_jaxpr
+from convgrad._jax import array_type, is_literal, name_of, open_jaxpr
+
+if TYPE_CHECKING:
+    from convgrad._jax import Jaxpr, JaxprEqn
 
 _JAX_FOLDER = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
 
@@ -80,7 +83,7 @@ _JAX_FUNCTIONS = {
 }
 
 
-def node_name(eqn: Any) -> str:
+def node_name(eqn: JaxprEqn) -> str:
     """Return PyTorch's name for an equation's operation; one in its style where it has none."""
     name = name_of(eqn)
     builder = _BUILDERS.get(name)
@@ -101,18 +104,18 @@ def node_name(eqn: Any) -> str:
     return _NAMES.get(name) or _camel(name)
 
 
-def is_jax_call(eqn: Any) -> bool:
+def is_jax_call(eqn: JaxprEqn) -> bool:
     """Whether an equation calls a function that JAX itself, and not the user, compiled."""
     return name_of(eqn) in ("jit", "pjit") and _written_in_jax(_inner(eqn))
 
 
-def jax_function_name(eqn: Any) -> str | None:
+def jax_function_name(eqn: JaxprEqn) -> str | None:
     """Return PyTorch's name for a call to one of JAX's own functions, where it has one."""
     inner = _inner(eqn)
     return _JAX_FUNCTIONS.get(_function_name(inner)) if _written_in_jax(inner) else None
 
 
-def operands(eqn: Any) -> list[int]:
+def operands(eqn: JaxprEqn) -> list[int]:
     """Return which inputs of an equation PyTorch would list as operands, in its order.
 
     Indices, predicates and other integers are not listed, nor are the Python numbers that PyTorch
@@ -136,26 +139,26 @@ def operands(eqn: Any) -> list[int]:
     return shown
 
 
-def _inner(eqn: Any) -> Any:
+def _inner(eqn: JaxprEqn) -> Jaxpr | None:
     try:
         return open_jaxpr(_jax.program(eqn))
     except _jax.Moved:
         return None
 
 
-def _called(eqn: Any) -> str:
+def _called(eqn: JaxprEqn) -> str:
     try:
         return _jax.called(eqn)
     except _jax.Moved:
         return _function_name(_inner(eqn))
 
 
-def _function_name(jaxpr: Any) -> str:
+def _function_name(jaxpr: Jaxpr | None) -> str:
     name = _jax.function_name(jaxpr) or "function"
     return "lambda" if name == "<lambda>" else name
 
 
-def _written_in_jax(jaxpr: Any) -> bool:
+def _written_in_jax(jaxpr: Jaxpr | None) -> bool:
     filename = _jax.function_file(jaxpr)
     return filename is not None and os.path.abspath(filename).startswith(_JAX_FOLDER)
 
@@ -165,57 +168,57 @@ def _camel(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
 
 
-def _reduction(whole: str, some: str) -> Callable[[Any], str]:
-    def build(eqn: Any) -> str:
-        return whole if len(_jax.reduced_axes(eqn)) == eqn.invars[0].aval.ndim else some
+def _reduction(whole: str, some: str) -> Callable[[JaxprEqn], str]:
+    def build(eqn: JaxprEqn) -> str:
+        return whole if len(_jax.reduced_axes(eqn)) == array_type(eqn.invars[0]).ndim else some
 
     return build
 
 
-def _dot(eqn: Any) -> str:
+def _dot(eqn: JaxprEqn) -> str:
     contracted, batch = _jax.contraction(eqn)
-    ranks = sorted(atom.aval.ndim for atom in eqn.invars)
+    ranks = sorted(array_type(atom).ndim for atom in eqn.invars)
     if batch or len(contracted) != 1 or ranks[1] > 2 or ranks[0] == 0:
         return "BmmBackward0"
     return {2: "DotBackward0", 3: "MvBackward0", 4: "MmBackward0"}[sum(ranks)]
 
 
-def _pow(eqn: Any) -> str:
+def _pow(eqn: JaxprEqn) -> str:
     base, exponent = (is_literal(atom) for atom in eqn.invars)
     return f"PowBackward{0 if exponent else 2 if base else 1}"
 
 
-def _sub(eqn: Any) -> str:
+def _sub(eqn: JaxprEqn) -> str:
     return "RsubBackward1" if is_literal(eqn.invars[0]) else "SubBackward0"
 
 
-def _broadcast(eqn: Any) -> str:
-    same = eqn.invars[0].aval.size == eqn.outvars[0].aval.size
+def _broadcast(eqn: JaxprEqn) -> str:
+    same = array_type(eqn.invars[0]).size == array_type(eqn.outvars[0]).size
     return "UnsqueezeBackward0" if same else "ExpandBackward0"
 
 
-def _clamp(eqn: Any) -> str:
+def _clamp(eqn: JaxprEqn) -> str:
     return f"ClampBackward{int(len(operands(eqn)) == 1)}"
 
 
-def _pool(kind: str) -> Callable[[Any], str]:
-    def build(eqn: Any) -> str:
+def _pool(kind: str) -> Callable[[JaxprEqn], str]:
+    def build(eqn: JaxprEqn) -> str:
         rank = max(2, _jax.window_rank(eqn) - 2)
         return f"{kind}Pool{rank}D{'WithIndices' if kind == 'Max' else ''}Backward0"
 
     return build
 
 
-def _block(eqn: Any) -> str:
+def _block(eqn: JaxprEqn) -> str:
     return f"{name_of(eqn)}[{_function_name(_inner(eqn))}]"
 
 
-def _cond(eqn: Any) -> str:
+def _cond(eqn: JaxprEqn) -> str:
     names = [_function_name(open_jaxpr(branch)) for branch in _jax.branches(eqn)]
     return f"cond[{'|'.join(reversed(names) if len(names) == 2 else names)}]"  # True comes last
 
 
-_BUILDERS: dict[str, Callable[[Any], str]] = {
+_BUILDERS: dict[str, Callable[[JaxprEqn], str]] = {
     "reduce_sum": _reduction("SumBackward0", "SumBackward1"),
     "reduce_max": _reduction("MaxBackward1", "AmaxBackward0"),
     "reduce_min": _reduction("MinBackward1", "AminBackward0"),

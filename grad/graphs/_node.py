@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+
+from convgrad._arrays import Array
 
 # What one operand of a node was made by, and which of that node's outputs it is.
 Edge = tuple["Node | None", int]
@@ -27,7 +30,7 @@ class Node:
     name: str
     op: str
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype
     next_functions: tuple[Edge, ...]
 
     @property
@@ -53,7 +56,7 @@ class AccumulateGrad(Node):
       label: its name in the function's signature.
     """
 
-    variable: Any
+    variable: Array
     label: str
 
     @property

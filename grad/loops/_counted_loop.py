@@ -10,16 +10,23 @@ that is kept.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 
 from .._jaxprs import Body, call, split
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr, ShapedArray
+
+T = TypeVar("T")
+_State = tuple[jax.Array, list[jax.Array], list[jax.Array]]  # trips that are done, carry, outputs
 
 
 class Shape(NamedTuple):
@@ -30,21 +37,21 @@ class Shape(NamedTuple):
     length: int
     reverse: bool = False
 
-    def parts(self, values: Sequence[Any]) -> list[list[Any]]:
+    def parts(self, values: Sequence[T]) -> list[list[T]]:
         """Split the operands, or a body's inputs, into constants, carry and slices."""
         return split(values, self.consts, self.carry)
 
 
 def counted_loop(
-    trips: Any,
+    trips: ArrayLike,
     body: Body,
-    consts: Sequence[Any],
-    carry: Sequence[Any],
-    xs: Sequence[Any] = (),
+    consts: Sequence[ArrayLike],
+    carry: Sequence[ArrayLike],
+    xs: Sequence[ArrayLike] = (),
     *,
     length: int,
     reverse: bool = False,
-) -> tuple[list[Any], list[Any]]:
+) -> tuple[list[jax.Array], list[jax.Array]]:
     """Run `carry, y = body(*consts, *carry, *x)` for the first `trips` of `length` slices.
 
     Args:
@@ -66,10 +73,10 @@ def counted_loop(
     return outs[: len(carry)], outs[len(carry) :]
 
 
-def _run(trips: jax.Array, *operands: Any, body: Body, shape: Shape) -> list[Any]:
+def _run(trips: jax.Array, *operands: jax.Array, body: Body, shape: Shape) -> list[jax.Array]:
     consts, carry, xs = shape.parts(operands)
 
-    def step(state: tuple[Any, list[Any], list[Any]]) -> tuple[Any, list[Any], list[Any]]:
+    def step(state: _State) -> _State:
         i, carry, ys = state
         k = trips - 1 - i if shape.reverse else i
         slices = [lax.dynamic_index_in_dim(x, k, 0, keepdims=False) for x in xs]
@@ -84,21 +91,23 @@ def _run(trips: jax.Array, *operands: Any, body: Body, shape: Shape) -> list[Any
     return carry + ys
 
 
-def stack_of_zeros(length: int, aval: Any) -> jax.Array:
+def stack_of_zeros(length: int, aval: ShapedArray) -> jax.Array:
     """Return zeros of a type with a leading dimension more, sharded as it is."""
     return _jax.zeros(_jax.stacked(length, aval))
 
 
 @functools.lru_cache(maxsize=512)
-def _compiled(body: Body, shape: Shape) -> Any:
+def _compiled(body: Body, shape: Shape) -> Callable[..., list[jax.Array]]:
     return jax.jit(functools.partial(_run, body=body, shape=shape))
 
 
-def _evaluate(*args: Any, body: Body, shape: Shape) -> list[Any]:
+def _evaluate(*args: ArrayLike, body: Body, shape: Shape) -> list[jax.Array]:
     return _compiled(body, shape)(*args)
 
 
-def _outputs(*_: Any, body: Body, shape: Shape) -> tuple[list[Any], list[Any]]:
+def _outputs(
+    *_: ShapedArray, body: Body, shape: Shape
+) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     carry, ys = split(body.run.out_avals, shape.carry)
     return [*carry, *(_jax.stacked(shape.length, y) for y in ys)], [body.run]
 

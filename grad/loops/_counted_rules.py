@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 from convgrad._dependence import dependence
@@ -28,6 +29,9 @@ from .._jaxprs import (
 )
 from ._counted_loop import Shape, counted_loop, counted_loop_p
 
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr, Tangent
+
 # Forward mode. The trips run once for the values, keeping the carry that each started with; the
 # tangents run in a second loop, which is linear.
 
@@ -42,7 +46,7 @@ class _Tangent(NamedTuple):
 
 
 @functools.lru_cache(maxsize=512)
-def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
+def _tangent(body: ClosedJaxpr, shape: Shape, nonzero: Flags) -> _Tangent:
     const_nz, init_nz, xs_nz = (tuple(part) for part in shape.parts(nonzero))
     depends = dependence(body)
 
@@ -55,13 +59,13 @@ def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
     flags = [*const_nz, *carry_nz, *xs_nz]
     avals = shape.parts(body.in_avals)
 
-    def tangents(*args: Any) -> list[Any]:
+    def tangents(*args: jax.Array) -> list[jax.Array]:
         consts, dconsts, dcarry, xs, carry, dxs = split(
             args, len(avals[0]), sum(const_nz), sum(carry_nz), len(avals[2]), len(avals[1])
         )
         primals = [*consts, *carry, *xs]
 
-        def moved(*moving: Any) -> list[Any]:
+        def moved(*moving: jax.Array) -> list[Any]:
             still = pick(primals, [not flag for flag in flags])
             return pick(call(body, merge(flags, moving, still)), out_nz)
 
@@ -86,7 +90,7 @@ def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
     keep = (live[0], [True] * len(live[1]), [True] * len(live[2]), live[3], live[4])
     kept = [*(flag for part in keep for flag in part), *([True] * len(live[5]))]
 
-    def pruned(*args: Any) -> list[Any]:
+    def pruned(*args: jax.Array) -> list[Any]:
         nothing = [_jax.zeros(a) for a in pick(full.in_avals, [not k for k in kept])]
         return call(full, merge(kept, args, nothing))
 
@@ -104,7 +108,7 @@ def _tangent(body: Any, shape: Shape, nonzero: Flags) -> _Tangent:
 def keeping(body: Body, n_consts: int, n_carry: int) -> Body:
     """Return the body with the carry that it started from as more outputs."""
 
-    def kept(jaxpr: Any) -> Any:
+    def kept(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
         return close(
             lambda *args: [*call(jaxpr, args), *args[n_consts : n_consts + n_carry]],
             jaxpr.in_avals,
@@ -114,8 +118,8 @@ def keeping(body: Body, n_consts: int, n_carry: int) -> Body:
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, body: Body, shape: Shape
-) -> tuple[list[Any], list[Any]]:
+    primals: Sequence[ArrayLike], tangents: Sequence[Tangent], *, body: Body, shape: Shape
+) -> tuple[list[jax.Array], list[Tangent]]:
     trips, *operands = primals
     dots = tangents[1:]
     rule = _tangent(body.safe, shape, tuple(is_nonzero(dot) for dot in dots))
@@ -145,12 +149,12 @@ def _jvp(
     return [*last, *ys], merge(flags, [*dlast, *dys], pick(zeros, [not flag for flag in flags]))
 
 
-def is_nonzero(tangent: Any) -> bool:
+def is_nonzero(tangent: Tangent) -> TypeGuard[jax.Array]:
     """Whether a tangent is not zero by construction."""
     return not _jax.is_zero(tangent) and jnp.result_type(tangent) != jax.dtypes.float0
 
 
-def real(tangents: Sequence[Any]) -> list[Any]:
+def real(tangents: Sequence[Tangent]) -> list[jax.Array]:
     """Return the tangents that are not zero by construction."""
     return [dot for dot in tangents if is_nonzero(dot)]
 
@@ -163,7 +167,7 @@ def real(tangents: Sequence[Any]) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=512)
-def _transposed(body: Any, shape: Shape, linear: Flags) -> Any:
+def _transposed(body: ClosedJaxpr, shape: Shape, linear: Flags) -> ClosedJaxpr:
     const_lin, _, xs_lin = shape.parts(linear)
     flags = [*const_lin, *([True] * shape.carry), *xs_lin]
     moving = pick(body.in_avals, flags)
@@ -172,12 +176,12 @@ def _transposed(body: Any, shape: Shape, linear: Flags) -> Any:
     known_xs = len(xs_lin) - sum(xs_lin)
     ct_outs = [_jax.tangent_aval(a) for a in body.out_avals]
 
-    def transposed(*args: Any) -> list[Any]:
+    def transposed(*args: jax.Array) -> list[jax.Array]:
         consts, ct_carry, sums, xs, ct_ys = split(
             args, known_consts, shape.carry, n_consts, known_xs
         )
 
-        def linear_part(*lin: Any) -> list[Any]:
+        def linear_part(*lin: jax.Array) -> list[Any]:
             return call(body, merge(flags, lin, [*consts, *xs]))
 
         pulled = jax.linear_transpose(linear_part, *moving)([*ct_carry, *ct_ys])
@@ -197,7 +201,9 @@ def _transposed(body: Any, shape: Shape, linear: Flags) -> Any:
     )
 
 
-def _transpose(cts: Sequence[Any], trips: Any, *operands: Any, body: Body, shape: Shape) -> Any:
+def _transpose(
+    cts: Sequence[Tangent], trips: jax.Array, *operands: Any, body: Body, shape: Shape
+) -> list[jax.Array | None]:
     linear = tuple(_jax.is_asked_for(operand) for operand in operands)
     const_lin, init_lin, xs_lin = shape.parts(linear)
     consts, _, xs = shape.parts(operands)
@@ -242,14 +248,14 @@ def _batched(
     ins_b = (*const_b, *outs_b[: shape.carry], *xs_b)
     avals = map_avals(body.run.in_avals, ins_b, axis)
 
-    def mapped(jaxpr: Any) -> Any:
+    def mapped(jaxpr: ClosedJaxpr) -> Callable[..., list[Any]]:
         return map_body(jaxpr, ins_b, outs_b, axis)
 
     if not masked:
         return body.map(lambda jaxpr: close(mapped(jaxpr), avals)), outs_b
 
-    def with_mask(jaxpr: Any, safe: bool) -> Any:
-        def step(trips: Any, *args: Any) -> list[Any]:
+    def with_mask(jaxpr: ClosedJaxpr, safe: bool) -> ClosedJaxpr:
+        def step(trips: jax.Array, *args: jax.Array) -> list[jax.Array]:
             *operands, k = args
             active = k < trips
             carry = shape.parts(operands)[1]
@@ -264,8 +270,8 @@ def _batched(
 
 
 def _batch(
-    axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, body: Body, shape: Shape
-) -> tuple[list[Any], list[Any]]:
+    axis: Axis, args: Sequence[ArrayLike], dims: Sequence[int | None], *, body: Body, shape: Shape
+) -> tuple[list[jax.Array], list[int | None]]:
     trips, *operands = args
     masked = dims[0] is not None
     flags = tuple(dim is not None for dim in dims[1:])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 
@@ -69,11 +70,11 @@ def tangent(
     steps: jax.Array,
     distance: jax.Array,
     kept: Sequence[jax.Array],
-    consts: Sequence[Any],
-    dconsts: Sequence[Any],
-    dstate: Sequence[Any],
+    consts: Sequence[ArrayLike],
+    dconsts: Sequence[jax.Array],
+    dstate: Sequence[jax.Array],
     flags: tuple[Flags, Flags],
-) -> tuple[list[Any], list[Any]]:
+) -> tuple[list[jax.Array], list[jax.Array]]:
     """Return the tangents of the last state and of the kept ones, linear in those given.
 
     Args:
@@ -95,7 +96,7 @@ def tangent(
     )
 
 
-def _lengths(steps: Any, stretch: Any, count: int) -> jax.Array:
+def _lengths(steps: jax.Array, stretch: ArrayLike, count: int) -> jax.Array:
     """Cut `steps` into parts of `stretch`: the number of steps in each."""
     return jnp.clip(steps - stretch * jnp.arange(count, dtype=jnp.int32), 0, stretch)
 
@@ -112,15 +113,15 @@ def _segment(body: Body, flags: tuple[Flags, Flags], sizes: tuple[int, ...]) -> 
     dstate = [_jax.tangent_aval(a) for a in pick(state, flags[1])]
     avals = [*consts, *dconsts, *dstate, *state, jax.typeof(jnp.int32(0))]
 
-    def parts(args: Sequence[Any]) -> list[list[Any]]:
+    def parts(args: Sequence[jax.Array]) -> list[list[jax.Array]]:
         return split(args, n_consts, len(dconsts), len(dstate), len(state))
 
-    def one_step(*args: Any) -> list[Any]:
+    def one_step(*args: jax.Array) -> list[jax.Array]:
         consts, dconsts, dstate, state, _ = parts(args)
         both = (*flags[0], *flags[1])
         still = pick([*consts, *state], [not flag for flag in both])
 
-        def moved(*moving: Any) -> list[Any]:
+        def moved(*moving: jax.Array) -> list[Any]:
             return pick(call(body.safe, merge(both, moving, still)), flags[1])
 
         moving = tuple(pick([*consts, *state], both))
@@ -132,7 +133,7 @@ def _segment(body: Body, flags: tuple[Flags, Flags], sizes: tuple[int, ...]) -> 
     advance = keeping(_advance(body, n_consts, sizes[:-1]), n_consts, len(state))
     inner = _segment(body, flags, sizes[:-1])
 
-    def many_steps(*args: Any) -> list[Any]:
+    def many_steps(*args: jax.Array) -> list[jax.Array]:
         consts, dconsts, dstate, state, (steps,) = parts(args)
         trips = (steps + stride - 1) // stride
         # The last chunk is not run: only where it starts is asked for.
@@ -157,7 +158,7 @@ def _advance(body: Body, n_consts: int, sizes: tuple[int, ...]) -> Body:
         return body
     inner = _advance(body, n_consts, sizes[:-1])
 
-    def repeated(*args: Any) -> list[Any]:
+    def repeated(*args: jax.Array) -> list[jax.Array]:
         consts, state = split(args, n_consts)
         return counted_loop(sizes[-1], inner, consts, state, length=sizes[-1])[0]
 

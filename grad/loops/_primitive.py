@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 from convgrad._dependence import dependence
@@ -20,6 +21,14 @@ from .._jaxprs import Body, Flags, call, close, grow, merge, pick, split
 from ._counted_loop import stack_of_zeros
 from ._counted_rules import is_nonzero, real
 from ._plan import Plan, tangent
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr, ShapedArray, Tangent
+
+T = TypeVar("T")
+State = list[jax.Array]
+# How many states are kept, how far apart, the steps that are done, the state, the kept ones.
+_Kept = tuple[jax.Array, jax.Array, jax.Array, State, State]
 
 
 class Loop(NamedTuple):
@@ -38,18 +47,18 @@ class Loop(NamedTuple):
 
     cond_nconsts: int
     body_nconsts: int
-    cond_jaxpr: Any
+    cond_jaxpr: ClosedJaxpr
     body: Body
     plan: Plan
     checked: bool
     keep: bool = False
 
-    def parts(self, values: Sequence[Any]) -> list[list[Any]]:
+    def parts(self, values: Sequence[T]) -> list[list[T]]:
         """Split the operands into constants of the condition, of the body, and the state."""
         return split(values, self.cond_nconsts, self.body_nconsts)
 
 
-def bind(loop: Loop, *operands: Any) -> list[Any]:
+def bind(loop: Loop, *operands: ArrayLike) -> list[jax.Array]:
     """Run the loop: the last state, and with `keep` steps, distance and kept states."""
     return while_loop_p.bind(*operands, **loop._asdict())
 
@@ -57,21 +66,21 @@ def bind(loop: Loop, *operands: Any) -> list[Any]:
 # The loop as XLA gets it.
 
 
-def _run(*operands: Any, **params: Any) -> tuple[list[Any], Any]:
+def _run(*operands: jax.Array, **params: Any) -> tuple[list[jax.Array], jax.Array | None]:
     """Return the results, and whether the steps ran out (None where they cannot)."""
     loop = Loop(**params)
     cond_consts, body_consts, state = loop.parts(operands)
 
-    def unfinished(state: Sequence[Any]) -> Any:
+    def unfinished(state: State) -> ArrayLike:
         return call(loop.cond_jaxpr, [*cond_consts, *state])[0]
 
-    def step(state: Sequence[Any]) -> list[Any]:
+    def step(state: State) -> list[Any]:
         return call(loop.body.run, [*body_consts, *state])
 
     if not loop.keep and not loop.checked:
         return lax.while_loop(unfinished, step, state), None
 
-    def advance(start: Any, end: Any, state: list[Any]) -> tuple[Any, list[Any]]:
+    def advance(start: jax.Array, end: jax.Array, state: State) -> tuple[jax.Array, State]:
         return lax.while_loop(
             lambda now: (now[0] < end) & unfinished(now[1]),
             lambda now: (now[0] + 1, step(now[1])),
@@ -86,7 +95,12 @@ def _run(*operands: Any, **params: Any) -> tuple[list[Any], Any]:
     return [*state, steps, distance, *kept], (steps == limit) & unfinished(state)
 
 
-def _run_keeping(plan: Plan, advance: Any, unfinished: Any, state: list[Any]) -> Any:
+def _run_keeping(
+    plan: Plan,
+    advance: Callable[[jax.Array, jax.Array, State], tuple[jax.Array, State]],
+    unfinished: Callable[[State], ArrayLike],
+    state: State,
+) -> tuple[jax.Array, jax.Array, State, State]:
     """Run the loop and keep its state every few steps.
 
     When all slots are full and the loop goes on, every other state is dropped, and the distance
@@ -94,11 +108,11 @@ def _run_keeping(plan: Plan, advance: Any, unfinished: Any, state: list[Any]) ->
     """
     slots, limit = plan.slots, plan.limit
 
-    def more(now: Any) -> Any:
+    def more(now: _Kept) -> jax.Array:
         used, _, steps, state, _ = now
         return (used < slots) & (steps < limit) & unfinished(state)
 
-    def stretch(now: Any) -> Any:
+    def stretch(now: _Kept) -> _Kept:
         used, distance, steps, state, kept = now
         kept = [
             lax.dynamic_update_index_in_dim(k, s, used, 0) for k, s in zip(kept, state, strict=True)
@@ -111,18 +125,19 @@ def _run_keeping(plan: Plan, advance: Any, unfinished: Any, state: list[Any]) ->
     if not plan.doublings:
         return lax.while_loop(more, stretch, now)[1:]
 
-    def go_on(now: Any) -> Any:
+    def go_on(now: _Kept) -> jax.Array:
         _, _, steps, state, _ = now
         return (steps < limit) & unfinished(state)
 
-    def thin_out(now: Any) -> Any:
+    def thin_out(now: _Kept) -> _Kept:
         used, distance, steps, state, kept = now
         full = used == slots
         places = jnp.arange(slots, dtype=jnp.int32)
         places = jnp.where(full, jnp.minimum(2 * places, slots - 1), places)
         kept = [jnp.take(k, places, axis=0) for k in kept]
-        now = jnp.where(full, slots // 2, used), jnp.where(full, 2 * distance, distance)
-        return lax.while_loop(more, stretch, (*now, steps, state, kept))
+        used = jnp.where(full, slots // 2, used)
+        distance = jnp.where(full, 2 * distance, distance)
+        return lax.while_loop(more, stretch, (used, distance, steps, state, kept))
 
     return lax.while_loop(go_on, thin_out, now)[1:]
 
@@ -139,20 +154,20 @@ def _message(limit: int, checked: bool) -> str:
     )
 
 
-def _raise(message: str, failed: Any) -> Any:
+def _raise(message: str, failed: ArrayLike) -> np.ndarray:
     if np.any(failed):
         raise RuntimeError(message)
     return np.zeros((), np.int32)
 
 
-def _guarded(*operands: Any, **params: Any) -> list[Any]:
+def _guarded(*operands: jax.Array, **params: Any) -> list[jax.Array]:
     """Run the loop, with a state and a number of steps only if the steps did not run out."""
     results, failed = _run(*operands, **params)
     if failed is None:
         return results
     gated, kept = split(results, len(params["body"].run.out_avals) + 1)
 
-    def fail(results: list[Any]) -> list[Any]:
+    def fail(results: State) -> State:
         tell = functools.partial(_raise, _message(params["plan"].limit, params["checked"]))
         code = jax.pure_callback(tell, jax.ShapeDtypeStruct((), jnp.int32), failed)
         return [jnp.where(code == 0, r, jnp.zeros_like(r)) for r in results]
@@ -161,18 +176,18 @@ def _guarded(*operands: Any, **params: Any) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=512)
-def _compiled(**params: Any) -> Any:
+def _compiled(**params: Any) -> Callable[..., tuple[list[jax.Array], jax.Array | None]]:
     return jax.jit(functools.partial(_run, **params))
 
 
-def _evaluate(*operands: Any, **params: Any) -> list[Any]:
+def _evaluate(*operands: ArrayLike, **params: Any) -> list[jax.Array]:
     results, failed = _compiled(**params)(*operands)
     if failed is not None and bool(failed):
         raise RuntimeError(_message(params["plan"].limit, params["checked"]))
     return results
 
 
-def _outputs(*_: Any, **params: Any) -> tuple[list[Any], list[Any]]:
+def _outputs(*_: ShapedArray, **params: Any) -> tuple[list[ShapedArray], list[ClosedJaxpr]]:
     loop = Loop(**params)
     outs = list(loop.body.run.out_avals)
     if loop.keep:
@@ -191,8 +206,8 @@ while_loop_p = _jax.new_operation(
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], **params: Any
-) -> tuple[list[Any], list[Any]]:
+    primals: Sequence[ArrayLike], tangents: Sequence[Tangent], **params: Any
+) -> tuple[list[jax.Array], list[Tangent]]:
     loop = Loop(**params)
     _, body_consts, state = loop.parts(primals)
     _, dconsts, dstate = loop.parts(tangents)
@@ -209,7 +224,7 @@ def _jvp(
         return outs, [zero_tangent(out) for out in outs]
     outs = bind(loop._replace(keep=True), *primals)
     last, (steps, distance), kept = split(outs, len(state), 2)
-    dlast, dkept = tangent(
+    moved, moved_kept = tangent(
         loop.plan,
         loop.body,
         steps,
@@ -221,10 +236,10 @@ def _jvp(
         (const_nz, state_nz),
     )
     still = [not flag for flag in state_nz]
-    dlast = merge(state_nz, dlast, pick([zero_tangent(x) for x in last], still))
+    dlast = merge(state_nz, moved, pick([zero_tangent(x) for x in last], still))
     if not loop.keep:
         return last, dlast
-    dkept = merge(state_nz, dkept, pick([zero_tangent(x) for x in kept], still))
+    dkept = merge(state_nz, moved_kept, pick([zero_tangent(x) for x in kept], still))
     return outs, [*dlast, zero_tangent(steps), zero_tangent(distance), *dkept]
 
 
@@ -233,7 +248,7 @@ def _jvp(
 
 
 class _Batched(NamedTuple):
-    cond: Any
+    cond: ClosedJaxpr
     body: Body
     state: Flags  # which parts of the state have the batch dimension
     each: bool  # whether each example has its own number of steps
@@ -250,7 +265,7 @@ def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Axis
     ins = (*body_b, *state_b)
     avals = map_avals(body.in_avals, ins, axis)
 
-    def mapped(jaxpr: Any) -> Any:
+    def mapped(jaxpr: ClosedJaxpr) -> Callable[..., list[Any]]:
         return map_body(jaxpr, ins, state_b, axis)
 
     if not each:
@@ -258,14 +273,14 @@ def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Axis
     unfinished = map_body(cond, (*cond_b, *state_b), (True,), axis)
     n_cond, n_body, n_state = len(cond_b), len(body_b), len(state_b)
 
-    def any_unfinished(*args: Any) -> list[Any]:
+    def any_unfinished(*args: jax.Array) -> list[jax.Array]:
         return [jnp.any(unfinished(*args[: n_cond + n_state])[0])]
 
     counts = [jax.ShapeDtypeStruct((axis.size,), jnp.int32)] if loop.keep else []
     cond_avals = map_avals(cond.in_avals, (*cond_b, *state_b), axis)
 
-    def with_mask(jaxpr: Any, safe: bool) -> Any:
-        def step(*args: Any) -> list[Any]:
+    def with_mask(jaxpr: ClosedJaxpr, safe: bool) -> ClosedJaxpr:
+        def step(*args: jax.Array) -> list[jax.Array]:
             cond_consts, body_consts, state, counts = split(args, n_cond, n_body, n_state)
             active = unfinished(*cond_consts, *state)[0]
             operands = [*body_consts, *state]
@@ -284,8 +299,8 @@ def _batched(loop: Loop, cond_b: Flags, body_b: Flags, init_b: Flags, axis: Axis
 
 
 def _batch(
-    axis: Axis, args: Sequence[Any], dims: Sequence[Any], **params: Any
-) -> tuple[list[Any], list[Any]]:
+    axis: Axis, args: Sequence[ArrayLike], dims: Sequence[int | None], **params: Any
+) -> tuple[list[jax.Array], list[int | None]]:
     loop = Loop(**params)
     flags = [tuple(dim is not None for dim in part) for part in loop.parts(dims)]
     cond, body, state_b, each = _batched(loop, *flags, axis)

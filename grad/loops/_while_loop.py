@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import PyTreeDef
+from jax.typing import ArrayLike
 
 from convgrad._arrays import is_array
 from convgrad._integers import as_integer
@@ -15,6 +17,9 @@ from convgrad._integers import as_integer
 from .._jaxprs import Body, trace
 from ._plan import make_plan
 from ._primitive import Loop, bind
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 T = TypeVar("T")
 
@@ -111,19 +116,19 @@ def while_loop(
     leaves = [_read_leaf(name, leaf) for name, (_, leaf) in zip(names, paths, strict=True)]
     impls = [_key_impl(leaf) for leaf in leaves]
 
-    def pack(state: Sequence[Any]) -> T:
+    def pack(state: Sequence[jax.Array]) -> T:
         wrapped = [
             x if impl is None else jax.random.wrap_key_data(x, impl=impl)
             for x, impl in zip(state, impls, strict=True)
         ]
         return jax.tree.unflatten(treedef, wrapped)
 
-    def cond(*state: Any) -> Any:
+    def cond(*state: jax.Array) -> ArrayLike:
         return _read_condition(cond_fun(pack(state)))
 
-    def body(*state: Any) -> list[Any]:
+    def body(*state: jax.Array) -> list[jax.Array]:
         result = body_fun(pack(state))
-        structure: Any = jax.tree.structure(result)
+        structure: PyTreeDef = jax.tree.structure(result)
         if structure != treedef:
             raise TypeError(
                 "body_fun must return the structure of init_val, "
@@ -157,7 +162,7 @@ def while_loop(
     return pack(bind(loop, *cond_consts, *body_consts, *state))
 
 
-def _read_max_steps(max_steps: Any) -> int | None:
+def _read_max_steps(max_steps: object) -> int | None:
     if max_steps is None:
         return None
     limit = as_integer(max_steps)
@@ -168,7 +173,7 @@ def _read_max_steps(max_steps: Any) -> int | None:
     return limit
 
 
-def _read_leaf(name: str, leaf: Any) -> jax.Array:
+def _read_leaf(name: str, leaf: object) -> jax.Array:
     if not is_array(leaf) and not isinstance(leaf, bool | int | float | complex):
         raise TypeError(
             f"{name} must be an array or a number, got {type(leaf).__name__}: {leaf!r}."
@@ -182,7 +187,7 @@ def _key_impl(leaf: jax.Array) -> Any:
     return jax.random.key_impl(leaf) if is_key else None
 
 
-def _read_condition(result: Any) -> Any:
+def _read_condition(result: Any) -> ArrayLike:
     aval = jax.typeof(result) if is_array(result) or isinstance(result, bool) else None
     if aval is None or aval.shape != () or aval.dtype != np.bool_:
         got = type(result).__name__ if aval is None else f"{aval.dtype} of shape {aval.shape}"
@@ -190,7 +195,7 @@ def _read_condition(result: Any) -> Any:
     return result
 
 
-def _read_output(name: str, x: Any, impl: Any) -> jax.Array:
+def _read_output(name: str, x: object, impl: Any) -> jax.Array:
     if not is_array(x) and not isinstance(x, bool | int | float | complex):
         raise TypeError(
             f"body_fun must return arrays: it returned {type(x).__name__} for {name}: {x!r}."
@@ -202,7 +207,7 @@ def _read_output(name: str, x: Any, impl: Any) -> jax.Array:
     return x if impl is None else jax.random.key_data(x)
 
 
-def _match(name: str, x: jax.Array, new: Any) -> jax.Array:
+def _match(name: str, x: jax.Array, new: Shaped) -> jax.Array:
     """Return `x`, in the dtype of the body's output where `x` is a Python number."""
     if new.shape != x.shape:
         raise TypeError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
-from convgrad._arrays import is_inexact
+from convgrad._arrays import Array, is_inexact
 
 from .._trace import (
     Inputs,
@@ -175,7 +175,7 @@ def jvp(
     )
 
 
-def _default_vector(traced: Trace) -> list[Any]:
+def _default_vector(traced: Trace) -> Sequence[Array]:
     if len(traced.avals) != 1 or traced.avals[0].size != 1:
         raise RuntimeError(
             "The vector v can only be None if the user-provided function returns a single Tensor "

@@ -98,7 +98,7 @@ def _diagonals(gradient: Trace, given: Inputs, size: int) -> list[jax.Array]:
     return [diagonal(i) for i in range(len(given.leaves))]
 
 
-def _read_chunk_size(value: Any) -> int:
+def _read_chunk_size(value: object) -> int:
     if value is None:
         return CHUNK
     size = as_integer(value)

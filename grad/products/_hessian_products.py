@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+
+from convgrad._arrays import Array
 
 from .._trace import (
     Inputs,
@@ -191,7 +193,7 @@ def gradient_of_scalar(
     return first, trace(lambda *leaves: first.at(leaves).gradients(seed), flat, caller)
 
 
-def _require_vector_dtypes(v: Any, vector: list[Any], gradient: Trace) -> None:
+def _require_vector_dtypes(v: object, vector: Sequence[Array], gradient: Trace) -> None:
     for i, sources in enumerate(gradient.connected):
         if sources:
             if v is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
+
+from convgrad._arrays import Array
 
 from .._trace import Inputs, Trace, require_gradient_dtype, require_real_seed, trace
 from ._hessian_products import gradient_of_scalar
@@ -17,6 +20,9 @@ from ._strict import (
     require_varying_jacobian,
 )
 from ._vector import ones_like
+
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
 Blocks = list[list[jax.Array]]  # one row for each output, in it one array for each input
 
@@ -166,7 +172,7 @@ def hessian(
 
 
 def _rows(
-    traced: Trace, leaves: Sequence[Any], create_graph: bool, strict: bool, vectorize: bool
+    traced: Trace, leaves: Sequence[Array], create_graph: bool, strict: bool, vectorize: bool
 ) -> Blocks:
     """Go back from every element of every output."""
     if strict:
@@ -187,7 +193,7 @@ def _rows(
     return [_row(traced, leaves, i) for i in range(len(traced.avals))]
 
 
-def _row(traced: Trace, leaves: Sequence[Any], index: int) -> list[jax.Array]:
+def _row(traced: Trace, leaves: Sequence[Array], index: int) -> list[jax.Array]:
     output = traced.avals[index]
     shapes = [output.shape + leaf.shape for leaf in leaves]
     if not output.size or not traced.connected[index]:
@@ -198,7 +204,7 @@ def _row(traced: Trace, leaves: Sequence[Any], index: int) -> list[jax.Array]:
     return [row.reshape(s) for s, row in zip(shapes, rows, strict=True)]
 
 
-def _columns(traced: Trace, leaves: Sequence[Any]) -> Blocks:
+def _columns(traced: Trace, leaves: Sequence[Array]) -> Blocks:
     """Go forward from every element of every input."""
     push = traced.pushforward()
     zeros = _zeros(leaves)
@@ -214,7 +220,7 @@ def _columns(traced: Trace, leaves: Sequence[Any]) -> Blocks:
     return blocks
 
 
-def _require_varying_row(traced: Trace, leaves: Sequence[Any], index: int) -> None:
+def _require_varying_row(traced: Trace, leaves: Sequence[Array], index: int) -> None:
     one = traced.only(index)
     seed = ones_like(one.avals)
     row = connected_to(lambda *xs: one.at(xs).gradients(seed), leaves, "jacobian")
@@ -245,17 +251,17 @@ def _require_vectorize(vectorize: bool) -> None:
         )
 
 
-def _nest(blocks: Blocks, outer: Any, inner: Any) -> Any:
+def _nest(blocks: Blocks, outer: PyTreeDef, inner: PyTreeDef) -> Any:
     return jax.tree.unflatten(outer, [jax.tree.unflatten(inner, row) for row in blocks])
 
 
-def _basis(aval: Any) -> jax.Array:
+def _basis(aval: Shaped) -> jax.Array:
     return jnp.eye(aval.size, dtype=aval.dtype).reshape(aval.size, *aval.shape)
 
 
-def _zeros(avals: Sequence[Any]) -> list[Any]:
+def _zeros(avals: Sequence[Shaped]) -> list[jax.Array]:
     return [jnp.zeros(aval.shape, aval.dtype) for aval in avals]
 
 
-def _set(values: Sequence[Any], index: int, value: Any) -> list[Any]:
+def _set(values: Sequence[jax.Array], index: int, value: jax.Array) -> list[jax.Array]:
     return [value if i == index else other for i, other in enumerate(values)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from convgrad._arrays import Array
+
 from .._trace import Inputs, Trace, trace
 
 Connected = Sequence[frozenset[int]]
@@ -18,7 +20,7 @@ def union(connected: Connected) -> frozenset[int]:
     return frozenset().union(*connected)
 
 
-def connected_to(func: Callable[..., Any], leaves: Sequence[Any], caller: str) -> Connected:
+def connected_to(func: Callable[..., Any], leaves: Sequence[Array], caller: str) -> Connected:
     """Return for each output of `func(*leaves)` the leaves that it depends on."""
     return trace(func, Inputs.splatted(leaves), caller).connected
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import PyTreeDef
+
+from convgrad._arrays import Array
 
 from .._trees import flatten
 
+if TYPE_CHECKING:
+    from convgrad._jax import Shaped
 
-def read_vector(v: Any, like: Sequence[Any], structure: Any, caller: str) -> list[Any]:
+
+def read_vector(
+    v: Any, like: Sequence[Shaped], structure: PyTreeDef, caller: str
+) -> Sequence[Array]:
     """Flatten `v` and require the structure and the shapes of `like`, in PyTorch's words.
 
     An array and a tuple of one array are taken for each other, as PyTorch does.
@@ -35,7 +43,9 @@ def read_vector(v: Any, like: Sequence[Any], structure: Any, caller: str) -> lis
     return vector
 
 
-def read_input_vector(v: Any, leaves: Sequence[Any], structure: Any, caller: str) -> list[Any]:
+def read_input_vector(
+    v: Any, leaves: Sequence[Array], structure: PyTreeDef, caller: str
+) -> Sequence[Array]:
     """Read a `v` in the shapes of the inputs; left out, it is 1 for an input of one element."""
     if v is not None:
         return read_vector(v, leaves, structure, caller)
@@ -48,11 +58,11 @@ def read_input_vector(v: Any, leaves: Sequence[Any], structure: Any, caller: str
     return ones_like(leaves)
 
 
-def ones_like(avals: Sequence[Any]) -> list[Any]:
+def ones_like(avals: Sequence[Shaped]) -> list[jax.Array]:
     """Return an array of ones for each array or abstract value."""
     return [jnp.ones(aval.shape, aval.dtype) for aval in avals]
 
 
-def shapes_of(avals: Sequence[Any]) -> str:
+def shapes_of(avals: Sequence[Shaped]) -> str:
     """Write the shapes of several arrays behind each other."""
     return ", ".join(str(tuple(aval.shape)) for aval in avals)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convgrad._arrays import is_array
+from convgrad._arrays import Array, is_array
 from custom_vjp import Function
 
 
@@ -17,21 +17,21 @@ class _Hook(Function):
     """The same value; backward calls the hook."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any, hook_fn: Any) -> Any:
+    def forward(ctx: Any, x: jax.Array, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
         ctx.hook_fn = hook_fn
         return x
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
+    def backward(ctx: Any, grad_output: jax.Array) -> tuple[Any, None]:
         return _checked(ctx.hook_fn(grad_output), grad_output, ctx.hook_fn), None
 
     @staticmethod
-    def jvp(_ctx: Any, tangent: Any, _hook_fn: Any) -> Any:
+    def jvp(_ctx: Any, tangent: jax.Array, _hook_fn: None) -> jax.Array:
         """Forward mode has no gradient, and passes by."""
         return tangent
 
 
-def hook(x: Any, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
+def hook(x: Array, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
     """Return `x`; the gradient that flows back through the result is given to `hook_fn`.
 
     `hook(x, f) = x`, and `x.grad = f(gradient)`; where `f` returns None the gradient goes on
@@ -75,7 +75,7 @@ def hook(x: Any, hook_fn: Callable[[jax.Array], Any]) -> jax.Array:
     return hooked
 
 
-def _checked(new: Any, gradient: Any, hook_fn: Any) -> Any:
+def _checked(new: Any, gradient: jax.Array, hook_fn: Callable[[jax.Array], Any]) -> Any:
     if new is None:
         return gradient
     name = getattr(hook_fn, "__name__", repr(hook_fn))

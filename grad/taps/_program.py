@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
 from convgrad import _jax
 
+if TYPE_CHECKING:
+    from convgrad._jax import Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Program
+
 Wanted = frozenset[str] | None
+Nudge = jax.Array | None  # what is added to a named value
 
 NAME = "name"  # the operation of jax.ad_checkpoint.checkpoint_name
 CALLS = ("jit", "pjit", "closed_call", "core_call")
@@ -22,16 +28,16 @@ class Site(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype
 
 
-def _is_wanted(equation: Any, wanted: Wanted) -> bool:
+def _is_wanted(equation: JaxprEqn, wanted: Wanted) -> bool:
     if _jax.name_of(equation) != NAME:
         return False
     return wanted is None or _jax.parameter(equation, "name") in wanted
 
 
-def _inside(equation: Any) -> list[Any]:
+def _inside(equation: JaxprEqn) -> list[Program]:
     """Return the programs inside of an equation that are looked into."""
     kind = _jax.name_of(equation)
     if kind == "cond":
@@ -41,19 +47,19 @@ def _inside(equation: Any) -> list[Any]:
     return []
 
 
-def sites(program: Any, wanted: Wanted) -> list[Site]:
+def sites(program: Program, wanted: Wanted) -> list[Site]:
     """Return the named values of a program, in order."""
     found = []
     for equation in _jax.open_jaxpr(program).eqns:
         if _is_wanted(equation, wanted):
-            aval = equation.outvars[0].aval
+            aval = _jax.array_type(equation.outvars[0])
             found.append(Site(_jax.parameter(equation, "name"), aval.shape, aval.dtype))
         else:
             found += _sites_inside(equation, wanted)
     return found
 
 
-def _sites_inside(equation: Any, wanted: Wanted) -> list[Site]:
+def _sites_inside(equation: JaxprEqn, wanted: Wanted) -> list[Site]:
     found = [site for inner in _inside(equation) for site in sites(inner, wanted)]
     if found and _jax.name_of(equation) == "scan":
         length = _jax.scan_length(equation)
@@ -61,7 +67,7 @@ def _sites_inside(equation: Any, wanted: Wanted) -> list[Site]:
     return found
 
 
-def unreachable(program: Any) -> dict[str, str]:
+def unreachable(program: Program) -> dict[str, str]:
     """Return the names that stand where they are not looked for, each with the operation."""
     hidden: dict[str, str] = {}
     for equation in _jax.open_jaxpr(program).eqns:
@@ -76,7 +82,9 @@ def unreachable(program: Any) -> dict[str, str]:
     return hidden
 
 
-def evaluate(closed: Any, nudges: Sequence[Any], wanted: Wanted) -> tuple[list[Any], list[Any]]:
+def evaluate(
+    closed: ClosedJaxpr, nudges: Sequence[Nudge], wanted: Wanted
+) -> tuple[list[Any], list[Any]]:
     """Run a program without inputs, with something added to its named values.
 
     Args:
@@ -91,15 +99,17 @@ def evaluate(closed: Any, nudges: Sequence[Any], wanted: Wanted) -> tuple[list[A
 
 
 def _run(
-    jaxpr: Any,
-    consts: Sequence[Any],
-    args: Sequence[Any],
-    nudges: Iterator[Any],
+    jaxpr: Jaxpr,
+    consts: Sequence[ArrayLike],
+    args: Sequence[ArrayLike],
+    nudges: Iterator[Nudge],
     wanted: Wanted,
 ) -> tuple[list[Any], list[Any]]:
-    known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
+    known: dict[Atom, Any] = dict(
+        zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True)
+    )
 
-    def look_up(atom: Any) -> Any:
+    def look_up(atom: Atom) -> Any:
         return _jax.literal_value(atom) if _jax.is_literal(atom) else known[atom]
 
     values: list[Any] = []
@@ -122,14 +132,14 @@ def _run(
 
 
 def _program(
-    program: Any, args: Sequence[Any], nudges: Sequence[Any], wanted: Wanted
+    program: Program, args: Sequence[ArrayLike], nudges: Sequence[Nudge], wanted: Wanted
 ) -> tuple[list[Any], list[Any]]:
     consts = getattr(program, "consts", ())  # none, where it is open
     return _run(_jax.open_jaxpr(program), consts, args, iter(nudges), wanted)
 
 
 def _call(
-    equation: Any, operands: list[Any], nudges: list[Any], wanted: Wanted
+    equation: JaxprEqn, operands: list[ArrayLike], nudges: list[Nudge], wanted: Wanted
 ) -> tuple[list[Any], list[Any]]:
     """Run an equation with named values inside; return its results and these."""
     kind = _jax.name_of(equation)
@@ -139,7 +149,7 @@ def _call(
         return _scan(equation, operands, nudges, wanted)
     program = _jax.program(equation)
 
-    def run(operands: Any, nudges: Any) -> Any:
+    def run(operands: list[ArrayLike], nudges: list[Nudge]) -> tuple[list[Any], list[Any]]:
         return _program(program, operands, nudges, wanted)
 
     if kind in CHECKPOINTS:
@@ -153,7 +163,7 @@ def _call(
 
 
 def _scan(
-    equation: Any, operands: list[Any], nudges: list[Any], wanted: Wanted
+    equation: JaxprEqn, operands: list[ArrayLike], nudges: list[Nudge], wanted: Wanted
 ) -> tuple[list[Any], list[Any]]:
     """Hand each step its own part of what is added, and stack the values."""
     consts, count = _jax.scan_counts(equation)
@@ -176,7 +186,7 @@ def _scan(
 
 
 def _cond(
-    equation: Any, operands: list[Any], nudges: list[Any], wanted: Wanted
+    equation: JaxprEqn, operands: list[ArrayLike], nudges: list[Nudge], wanted: Wanted
 ) -> tuple[list[Any], list[Any]]:
     """Each branch has values of its own, which are zeros where another one is taken."""
     programs = list(_jax.branches(equation))
@@ -185,11 +195,11 @@ def _cond(
         jnp.zeros(site.shape, site.dtype) for program in programs for site in sites(program, wanted)
     ]
 
-    def branch(i: int) -> Any:
+    def branch(i: int) -> Callable[..., tuple[list[Any], list[Any]]]:
         start = sum(counts[:i])
         stop = start + counts[i]
 
-        def run(operands: Any, nudges: Any) -> Any:
+        def run(operands: list[ArrayLike], nudges: list[Nudge]) -> tuple[list[Any], list[Any]]:
             results, values = _program(programs[i], operands, nudges[start:stop], wanted)
             return results, [*empty[:start], *values, *empty[stop:]]
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from convgrad._arrays import conj, is_array, is_inexact
+from convgrad._arrays import Array, conj, is_array, is_inexact
 
 from .._backward import read_gradient, seed_of, untracked
 from .._trace import Inputs, trace
 from .._trees import OUTPUTS, flatten
 from ._program import Site, evaluate, sites, unreachable
+
+if TYPE_CHECKING:
+    from convgrad._jax import ClosedJaxpr
 
 
 class Tapped(NamedTuple):
@@ -32,7 +35,7 @@ class Tapped(NamedTuple):
     gradients: dict[str, Any]
 
 
-def tap(x: Any, name: str) -> jax.Array:
+def tap(x: Array, name: str) -> jax.Array:
     """Name an intermediate value, for `gradients_of` to find it.
 
     `tap(x, name) = x`. Without `gradients_of` around it, it costs nothing and changes nothing.
@@ -138,9 +141,9 @@ def gradients_of(
 
     @functools.wraps(func)
     def tapped(*args: Any, **kwargs: Any) -> Tapped:
-        structures: list[Any] = []
+        structures: list[jax.tree_util.PyTreeDef] = []
 
-        def flat() -> list[Any]:
+        def flat() -> list[Array]:
             leaves, structure = flatten(OUTPUTS, func(*args, **kwargs), "gradients_of")
             structures[:] = [structure]
             return leaves
@@ -152,11 +155,11 @@ def gradients_of(
         # Minus zero is what can be added to anything, zeros of both signs included.
         nudges = [-jnp.zeros(found[i].shape, found[i].dtype) for i in places]
 
-        def run(*nudges: Any) -> tuple[list[Any], list[Any]]:
+        def run(*nudges: jax.Array) -> tuple[list[Any], list[Any]]:
             full = dict(zip(places, nudges, strict=True))
             return evaluate(closed, [full.get(i) for i in range(len(found))], wanted)
 
-        def outputs(*nudges: Any) -> Any:
+        def outputs(*nudges: jax.Array) -> Any:
             return jax.tree.unflatten(structures[0], run(*nudges)[0])
 
         traced = trace(outputs, Inputs.splatted(nudges), "gradients_of")
@@ -182,7 +185,7 @@ def gradients_of(
     return tapped
 
 
-def _read_names(names: Any) -> frozenset[str] | None:
+def _read_names(names: object) -> frozenset[str] | None:
     if names is None:
         return None
     listed = [names] if isinstance(names, str) else names
@@ -193,7 +196,9 @@ def _read_names(names: Any) -> frozenset[str] | None:
     return frozenset(listed)
 
 
-def _require_names(wanted: frozenset[str] | None, found: Sequence[Site], closed: Any) -> None:
+def _require_names(
+    wanted: frozenset[str] | None, found: Sequence[Site], closed: ClosedJaxpr
+) -> None:
     names = {site.name for site in found}
     missing = sorted((wanted or frozenset()) - names)
     hidden = unreachable(closed)
