@@ -1,7 +1,5 @@
 """The loss of connectionist temporal classification: ctc_loss."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -114,7 +112,7 @@ def _normalising(x: jax.Array, within: jax.Array, factor: jax.Array) -> jax.Arra
 
 
 def _lengths(
-    where: str, name: str, value: ArrayLike | Sequence[int], batch: int, most: int
+    where: str, name: str, value: ArrayLike | tuple[int, ...] | list[int], batch: int, most: int
 ) -> tuple[Lengths, Lengths]:
     """Return one length an example, and which of them cannot be."""
     if isinstance(value, tuple | list):
