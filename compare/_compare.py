@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -135,7 +136,7 @@ def compare(
         positional, named = jax.tree.unflatten(tree, filled)
         return function(*positional, **named)
 
-    def run_jax(given: Mapping[int, Any]) -> Any:
+    def run_jax(given: Mapping[int, jax.Array]) -> Any:
         return call(jax_fn, given)
 
     on_jax = {i: jnp.asarray(array) for i, array in arrays.items()}
@@ -160,10 +161,12 @@ def compare(
     rng = np.random.default_rng(seed)
     vectors = {name: _vector(rng, to_host(left[name])) for name in floating}
 
-    def pull(given: Mapping[int, Any], vectors: Mapping[str, Any]) -> Any:
+    def pull(
+        given: Mapping[int, jax.Array], vectors: Mapping[str, jax.Array]
+    ) -> dict[int, jax.Array]:
         rest = {i: array for i, array in given.items() if i not in inexact}
 
-        def outputs(moved: Mapping[int, Any]) -> dict[str, Any]:
+        def outputs(moved: Mapping[int, jax.Array]) -> dict[str, jax.Array]:
             out = _named(run_jax({**rest, **moved}))
             return {name: jnp.asarray(out[name]) for name in floating}
 
@@ -210,7 +213,7 @@ def _attempt(program: Callable[[], Any]) -> Any:
         return _Raised(f"{type(error).__name__}: {error}")
 
 
-def _errors(name: str, ours: Any, theirs: Any) -> Entry:
+def _errors(name: str, ours: object, theirs: object) -> Entry:
     left, right = (side.text if isinstance(side, _Raised) else None for side in (ours, theirs))
     if left and right:
         return Entry(name, left, right)
@@ -225,14 +228,14 @@ def _canonical(array: Any) -> np.ndarray:
     return array
 
 
-def _tensor(torch: Any, array: np.ndarray) -> Any:
+def _tensor(torch: ModuleType, array: np.ndarray) -> Any:
     """Copy a NumPy array to a torch.Tensor."""
     if array.dtype.name == "bfloat16":
         return torch.tensor(array.astype(np.float32)).to(torch.bfloat16)
     return torch.tensor(array)
 
 
-def _differentiable(value: Any) -> bool:
+def _differentiable(value: object) -> bool:
     return is_array(value) and is_inexact(to_host(value).dtype)
 
 

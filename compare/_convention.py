@@ -1,7 +1,7 @@
 """A function that JAX and PyTorch define otherwise at some point, and how a row of them is run."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,13 @@ def run_convention(row: Convention, dtype: str = "float32") -> ConventionResult:
     )
 
 
-def _finding(name: str, jaxs: Any, torchs: Any, ours: Any, tolerance: float) -> Finding:
+def _finding(
+    name: str,
+    jaxs: Mapping[str, Any],
+    torchs: Mapping[str, Any],
+    ours: Mapping[str, Any] | None,
+    tolerance: float,
+) -> Finding:
     theirs = torchs[name]
     apart = _apart(name, jaxs[name], theirs, tolerance)
     reason = _apart(name, ours[name], theirs, tolerance) if ours else ""

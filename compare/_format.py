@@ -30,7 +30,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Write a value for a cell: itself if it is small, its shape and dtype if not."""
     if value is None:
         return "none"
@@ -43,14 +43,14 @@ def short(value: Any) -> str:
     return str(value)
 
 
-def medium(value: Any) -> str:
+def medium(value: object) -> str:
     """Write a value as `short` does, a large array with its first numbers too."""
     if isinstance(value, np.ndarray) and value.size > SHORT:
         return f"{short(value)}: {', '.join(map(number, value.flat[:3]))}, ..."
     return short(value)
 
 
-def full(value: Any, width: int = 100) -> str:
+def full(value: object, width: int = 100) -> str:
     """Write a value with its numbers, a large array with its corners only."""
     if isinstance(value, np.ndarray) and value.size > SHORT:
         text = np.array2string(
@@ -67,7 +67,7 @@ def difference_text(value: float | None) -> str:
     return "0" if value == 0 else f"{value:.1e}"
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Bring a value to what JSON can hold; nan and infinities become their names."""
     if isinstance(value, np.ndarray):
         return plain(value.tolist())

@@ -13,7 +13,7 @@ from ._values import Entry
 LARGE = 500  # an array with more elements than this is told by dtype and shape only
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> Any:
     if isinstance(value, np.ndarray):
         told = {"dtype": str(value.dtype), "shape": list(value.shape)}
         return told | {"values": plain(value)} if value.size <= LARGE else told

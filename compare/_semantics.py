@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -27,7 +26,7 @@ def run_conventions(rows: Sequence[Convention]) -> list[ConventionResult]:
     return [run_convention(row) for row in watched]
 
 
-def _cell(value: Any) -> Text:
+def _cell(value: object) -> Text:
     return Text("-" if value is None else short(value))
 
 

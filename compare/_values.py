@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import ml_dtypes
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 
 from convgrad import _arrays
 
@@ -26,7 +27,7 @@ TOLERANCE: dict[str, tuple[float, float]] = {
 }
 
 
-def tolerance(dtype: Any) -> tuple[float, float]:
+def tolerance(dtype: DTypeLike) -> tuple[float, float]:
     """Relative and absolute tolerance for values of a dtype: exact unless it is a floating one."""
     return TOLERANCE.get(np.dtype(dtype).name, (0.0, 0.0))
 
@@ -69,13 +70,13 @@ class Entry:
     stated: Any = None
 
 
-def is_torch(value: Any) -> bool:
+def is_torch(value: object) -> bool:
     """Whether a value is a torch.Tensor, found out without importing torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Whether a value is an array of NumPy, JAX or PyTorch."""
     return _arrays.is_array(value) or is_torch(value)
 
@@ -94,7 +95,7 @@ def to_host(value: Any) -> Any:
     return value
 
 
-def _wide(value: Any) -> np.ndarray:
+def _wide(value: ArrayLike) -> np.ndarray:
     """Widen, so that the difference itself is not rounded."""
     array = np.asarray(value)
     kind = array.dtype.kind
@@ -103,7 +104,7 @@ def _wide(value: Any) -> np.ndarray:
     return array.astype(np.complex128 if kind == "c" else np.float64)
 
 
-def measure(a: Any, b: Any, rtol: float, atol: float) -> tuple[float, bool]:
+def measure(a: ArrayLike, b: ArrayLike, rtol: float, atol: float) -> tuple[float, bool]:
     """Return the largest |a - b|, and whether |a - b| <= atol + rtol |b| everywhere.
 
     Infinities agree with themselves and nans with nans; their difference to all else is infinite.
@@ -117,7 +118,7 @@ def measure(a: Any, b: Any, rtol: float, atol: float) -> tuple[float, bool]:
     return (float(apart.max()) if apart.size else 0.0), bool(close.all())
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, np.ndarray) or (
         isinstance(value, int | float | complex) and not isinstance(value, bool)
     )

@@ -9,9 +9,11 @@ from convgrad._integers import as_integer
 
 Pairs = tuple[tuple[int, int], ...]
 IntOrTuple = int | Sequence[int]
+# Of a convolution: stride, padding, dilation, groups.
+Arguments = tuple[IntOrTuple, IntOrTuple | str, IntOrTuple, int]
 
 
-def integer(name: str, value: Any, where: str) -> int:
+def integer(name: str, value: object, where: str) -> int:
     """Return `value` as an int; Booleans and floats are refused, as by PyTorch."""
     number = as_integer(value)
     if number is None:
@@ -19,7 +21,7 @@ def integer(name: str, value: Any, where: str) -> int:
     return number
 
 
-def boolean(name: str, value: Any, where: str) -> bool:
+def boolean(name: str, value: object, where: str) -> bool:
     """Return `value` when it is a Boolean; integers and NumPy's are refused, as by PyTorch."""
     if isinstance(value, bool):
         return value
@@ -62,7 +64,7 @@ def bounded_integers(
 
 
 def padding_pairs(
-    padding: Any,
+    padding: IntOrTuple | str,
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     dilation: tuple[int, ...],

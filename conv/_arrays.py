@@ -1,9 +1,8 @@
 """What may stand where an array is asked for, and of which dtypes."""
 
-from typing import Any
-
 import jax
 from flax import nnx
+from jax.typing import ArrayLike
 
 from convgrad import _arrays
 
@@ -22,7 +21,7 @@ AVG_POOL = (*FLOATING, "int64")
 COLUMNS = (*FLOATING, *COMPLEX, "bool")
 
 
-def array(name: str, value: Any, where: str) -> jax.Array:
+def array(name: str, value: ArrayLike | nnx.Variable, where: str) -> jax.Array:
     """Return `value` as a JAX array: JAX and NumPy arrays, and what wraps one (nnx.Param)."""
     if isinstance(value, nnx.Variable):
         value = value[...]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ Sizes = int | Sequence[int | None]
 def averaged(
     dims: int,
     input: ArrayLike,
-    arguments: tuple[Any, Any, Any],
+    arguments: tuple[IntOrTuple, IntOrTuple | None, IntOrTuple],
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None = None,
@@ -53,7 +52,7 @@ def averaged(
     return avg_pool(keep_path(x), windows, count_pad, divisor)
 
 
-def _adaptive_avg_pool(dims: int, input: ArrayLike, output_size: Any) -> jax.Array:
+def _adaptive_avg_pool(dims: int, input: ArrayLike, output_size: Sizes) -> jax.Array:
     where = f"adaptive_avg_pool{dims}d"
     x = array("input", input, where)
     counts = adaptive_counts(x.shape, dims, output_size, where)

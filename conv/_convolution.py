@@ -1,13 +1,13 @@
 """conv1d, conv2d, conv3d: one function over the number of dimensions, behind three doors."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
-from ._arguments import IntOrTuple
+from ._arguments import Arguments, IntOrTuple
 from ._arrays import array, check_conv_dtypes
 from ._docs import FUNCTIONAL, REFUSED_WITH_WEIGHT, documented
 from ._lax import convolve
@@ -28,8 +28,8 @@ def _convolution(
     weight: jax.Array,
     bias: jax.Array | None,
     args: ConvArguments,
-    precision: Any,
-    preferred_element_type: Any,
+    precision: lax.PrecisionLike,
+    preferred_element_type: DTypeLike | None,
 ) -> jax.Array:
     batched = input.ndim == args.dims + 2
     out = convolve(
@@ -52,9 +52,9 @@ def _conv(
     input: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None,
-    arguments: tuple[Any, ...],
-    precision: Any,
-    preferred_element_type: Any,
+    arguments: Arguments,
+    precision: lax.PrecisionLike,
+    preferred_element_type: DTypeLike | None,
 ) -> jax.Array:
     where = f"conv{dims}d"
     x, w = array("input", input, where), array("weight", weight, where)
@@ -108,8 +108,8 @@ def conv1d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Convolve a signal with kernels: torch.nn.functional.conv1d.
 
@@ -146,8 +146,8 @@ def conv2d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Convolve an image with kernels: torch.nn.functional.conv2d.
 
@@ -177,8 +177,8 @@ def conv3d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Convolve a volume or a film with kernels: torch.nn.functional.conv3d.
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +63,11 @@ def _pooled(
 
 
 def _counts(
-    shape: Sequence[int], dims: int, output_size: Any, output_ratio: Any, where: str
+    shape: Sequence[int],
+    dims: int,
+    output_size: IntOrTuple | None,
+    output_ratio: float | Sequence[float] | None,
+    where: str,
 ) -> tuple[int, ...]:
     if output_size is not None:
         return bounded_integers("output_size", output_size, dims, 1, where, expand=False)
@@ -111,9 +114,9 @@ def _samples(
 def _fractional(
     dims: int,
     input: ArrayLike,
-    kernel_size: Any,
-    output_size: Any,
-    output_ratio: Any,
+    kernel_size: IntOrTuple,
+    output_size: IntOrTuple | None,
+    output_ratio: float | Sequence[float] | None,
     return_indices: bool,
     given: ArrayLike | None,
     key: jax.Array | None,

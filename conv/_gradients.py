@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 from jax.typing import ArrayLike
 
 from ._adjoint import input_gradient, weight_gradient
-from ._arguments import IntOrTuple, integers
+from ._arguments import Arguments, IntOrTuple, integers
 from ._arrays import FLOATING, array, check_dtype, check_same_dtype
 from ._docs import documented
 from ._sizes import ConvArguments, conv_arguments, conv_output, is_symbolic
@@ -19,7 +18,7 @@ def _check(
     input_shape: tuple[int, ...],
     weight_shape: tuple[int, ...],
     grad_output: jax.Array,
-    arguments: tuple[Any, Any, Any, Any],
+    arguments: Arguments,
     where: str,
 ) -> ConvArguments:
     stride, padding, dilation, groups = arguments
@@ -39,7 +38,7 @@ def _check(
     return args
 
 
-def _shape(name: str, value: Any, n: int, where: str) -> tuple[int, ...]:
+def _shape(name: str, value: Sequence[int], n: int, where: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list):
         raise TypeError(f"{where}: {name} must be a tuple of integers, got {name}={value!r}")
     # A symbolic size stands for itself; in its place 1 passes the check of the others.
@@ -53,7 +52,7 @@ def _conv_input(
     input_size: Sequence[int],
     weight: ArrayLike,
     grad_output: ArrayLike,
-    arguments: tuple[Any, Any, Any, Any],
+    arguments: Arguments,
 ) -> jax.Array:
     where = f"conv{dims}d_input"
     w, g = array("weight", weight, where), array("grad_output", grad_output, where)
@@ -69,7 +68,7 @@ def _conv_weight(
     input: ArrayLike,
     weight_size: Sequence[int],
     grad_output: ArrayLike,
-    arguments: tuple[Any, Any, Any, Any],
+    arguments: Arguments,
 ) -> jax.Array:
     where = f"conv{dims}d_weight"
     x, g = array("input", input, where), array("grad_output", grad_output, where)

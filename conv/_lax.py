@@ -1,10 +1,10 @@
 """The one place where convolutions reach `lax.conv_general_dilated`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 from jax import lax
+from jax.typing import DTypeLike
 
 from .lowering import accelerated
 
@@ -24,8 +24,8 @@ def convolve(
     groups: int,
     *,
     input_dilation: Sequence[int] | None = None,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     """Cross-correlate (N, C, *space) with (O, C / groups, *kernel) to (N, O, *space)."""
     with accelerated():

@@ -16,7 +16,7 @@ Randomness = nnx.Rngs | nnx.RngStream | jax.Array
 class InitSignature:
     """The class's signature is that of its __init__; flax's metaclass hides it from `help`."""
 
-    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
         if instance is not None:
             raise AttributeError("__signature__")
         signature = inspect.signature(owner.__init__)  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 from jax.typing import ArrayLike
@@ -17,7 +16,12 @@ from ._max_pool import maxima
 
 
 def _lp_pool(
-    dims: int, input: ArrayLike, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool
+    dims: int,
+    input: ArrayLike,
+    norm_type: float,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    ceil_mode: bool,
 ) -> jax.Array:
     where = f"lp_pool{dims}d"
     x = array("input", input, where)

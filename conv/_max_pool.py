@@ -20,7 +20,7 @@ Sizes = int | Sequence[int | None]
 def maxima(
     dims: int,
     input: ArrayLike,
-    arguments: tuple[Any, Any, Any, Any],
+    arguments: tuple[IntOrTuple, IntOrTuple | None, IntOrTuple, IntOrTuple],
     ceil_mode: bool,
     return_indices: bool,
     where: str | None = None,
@@ -38,7 +38,7 @@ def maxima(
 
 
 def _adaptive_max_pool(
-    dims: int, input: ArrayLike, output_size: Any, return_indices: bool
+    dims: int, input: ArrayLike, output_size: Sizes, return_indices: bool
 ) -> Maxima:
     where = f"adaptive_max_pool{dims}d"
     x = array("input", input, where)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,8 @@ from ._arguments import IntOrTuple, at_least, bounded_integers, integer, integer
 from ._arrays import FLOATING, array, check_dtype
 from ._docs import FUNCTIONAL, documented
 from ._windows import check_not_empty, check_pool_rank
+
+Pair = tuple[jax.Array, jax.Array]
 
 
 def _scatter(x: jax.Array, indices: jax.Array, size: int, once: bool) -> jax.Array:
@@ -33,7 +34,7 @@ def _unpool(x: jax.Array, indices: jax.Array, size: int) -> jax.Array:
 
 
 @_unpool.defjvp
-def _unpool_jvp(size: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> Any:
+def _unpool_jvp(size: int, primals: Pair, tangents: Pair) -> Pair:
     """Transposed, the promise makes a plain reading of what was a writing.
 
     So each of several numbers that were written to one place gets its gradient, as in PyTorch.
@@ -55,7 +56,7 @@ def _output_space(
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[int, ...],
-    output_size: Any,
+    output_size: Sequence[int] | None,
     where: str,
 ) -> tuple[int, ...]:
     """Return the size that the pool came from: the least, or one that a pool takes to the same."""
@@ -104,10 +105,10 @@ def _max_unpool(
     dims: int,
     input: ArrayLike,
     indices: ArrayLike,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    output_size: Any,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    padding: IntOrTuple,
+    output_size: Sequence[int] | None,
 ) -> jax.Array:
     where = f"max_unpool{dims}d"
     x, places = array("input", input, where), array("indices", indices, where)

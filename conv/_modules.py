@@ -2,12 +2,11 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ._arguments import IntOrTuple, bounded_integers, integer, padding_pairs
 from ._arrays import COMPLEX, FLOATING
@@ -17,7 +16,7 @@ from ._layer import Layer
 from ._pad import pad
 
 
-def uniform(key: jax.Array, shape: tuple[int, ...], bound: float, dtype: Any) -> jax.Array:
+def uniform(key: jax.Array, shape: tuple[int, ...], bound: float, dtype: DTypeLike) -> jax.Array:
     """Draw from U(-bound, bound); a complex number's parts are two such draws, as in PyTorch."""
     real = jnp.finfo(dtype).dtype
     parts = 2 if jnp.issubdtype(dtype, jnp.complexfloating) else 1
@@ -68,7 +67,9 @@ class ConvModule(Layer):
         self.stride = bounded_integers("stride", stride, n, 1, where)
         self.dilation = bounded_integers("dilation", dilation, n, 1, where)
 
-    def _initialise(self, rows: int, columns: int, bias: bool, dtype: Any, rngs: nnx.Rngs) -> None:
+    def _initialise(
+        self, rows: int, columns: int, bias: bool, dtype: DTypeLike | None, rngs: nnx.Rngs
+    ) -> None:
         """Draw a weight of shape (rows, columns, *kernel_size), and a bias."""
         param_dtype = jnp.dtype(jnp.float32 if dtype is None else dtype)
         if param_dtype.name not in FLOATING + COMPLEX:
@@ -101,7 +102,7 @@ class _Conv(ConvModule):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         where, n = type(self).__name__, self.dims

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ REAL = (int, float, np.integer, np.floating, jax.Array)
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pairs_of(pad: Any, ndim: int, where: str) -> Pairs:
+def pairs_of(pad: Sequence[int], ndim: int, where: str) -> Pairs:
     """Turn PyTorch's flat list, last dimension first, into a (low, high) pair a dimension."""
     if not isinstance(pad, tuple | list):
         raise TypeError(f"{where}: pad must be a tuple of integers, got pad={pad!r}")
@@ -45,7 +44,7 @@ def _check_constant(shape: tuple[int, ...], pairs: Pairs, where: str) -> None:
             )
 
 
-def _check_value(value: Any, dtype: jnp.dtype, where: str) -> None:
+def _check_value(value: object, dtype: jnp.dtype, where: str) -> None:
     """Refuse a number that is beyond the dtype's range; a traced one is cast as it is."""
     if not isinstance(value, int | float) or dtype.name == "bool":
         return

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 import jax
 from jax.typing import ArrayLike
 
-from ._arguments import integer
+from ._arguments import IntOrTuple, integer
 from ._docs import documented
 from ._layer import Layer, repeated
 from ._pad import pad
@@ -20,7 +19,7 @@ class Pad(Layer):
     mode: str
     value: float | None = None
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: IntOrTuple) -> None:
         if not isinstance(padding, Iterable):
             padding = integer("padding", padding, type(self).__name__)
         self.padding = repeated(padding, 2 * self.dims)
@@ -38,7 +37,7 @@ class _ZeroPad(Pad):
 class _ConstantPad(Pad):
     mode = "constant"
 
-    def __init__(self, padding: Any, value: float) -> None:
+    def __init__(self, padding: IntOrTuple, value: float) -> None:
         super().__init__(padding)
         self.value = value
 

@@ -6,7 +6,6 @@ might break is left to the program that will know it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ._arguments import (
     IntOrTuple,
@@ -18,12 +17,12 @@ from ._arguments import (
 )
 
 
-def known(size: Any) -> bool:
+def known(size: object) -> bool:
     """Whether a size is a plain number, not a symbol."""
     return isinstance(size, int)
 
 
-def is_symbolic(size: Any) -> bool:
+def is_symbolic(size: object) -> bool:
     """Whether a size is a symbolic dimension, by the protocol that JAX has for them."""
     return hasattr(size, "dimension_as_value")
 
@@ -64,10 +63,10 @@ def conv_arguments(
     weight_shape: Sequence[int],
     dims: int,
     where: str,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: Any,
+    stride: IntOrTuple,
+    padding: IntOrTuple | str,
+    dilation: IntOrTuple,
+    groups: int,
 ) -> ConvArguments:
     """Bring a convolution's arguments to their canonical form, or say which is wrong."""
     if len(weight_shape) != dims + 2:

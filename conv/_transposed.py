@@ -1,12 +1,11 @@
 """conv_transpose1d, 2d, 3d: the adjoint of a convolution, with PyTorch's weight layout."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ._arguments import IntOrTuple
 from ._arrays import array, check_conv_dtypes
@@ -20,6 +19,9 @@ from ._transposed_sizes import (
     conv_transpose_output,
 )
 from .lowering import given
+
+# stride, padding, output_padding, groups, dilation
+Arguments = tuple[IntOrTuple, IntOrTuple, IntOrTuple, int, IntOrTuple]
 
 
 def as_forward_kernel(weight: jax.Array, groups: int) -> jax.Array:
@@ -39,8 +41,8 @@ def _conv_transposed(
     weight: jax.Array,
     bias: jax.Array | None,
     args: ConvTransposeArguments,
-    precision: Any,
-    preferred_element_type: Any,
+    precision: lax.PrecisionLike,
+    preferred_element_type: DTypeLike | None,
 ) -> jax.Array:
     batched = input.ndim == args.dims + 2
     out = convolve(
@@ -64,9 +66,9 @@ def _conv_transpose(
     input: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None,
-    arguments: tuple[Any, ...],
-    precision: Any,
-    preferred_element_type: Any,
+    arguments: Arguments,
+    precision: lax.PrecisionLike,
+    preferred_element_type: DTypeLike | None,
 ) -> jax.Array:
     where = f"conv_transpose{dims}d"
     x, w = array("input", input, where), array("weight", weight, where)
@@ -116,8 +118,8 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Apply the adjoint of a convolution to a signal: torch.nn.functional.conv_transpose1d.
 
@@ -151,8 +153,8 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Apply the adjoint of a convolution to an image: torch.nn.functional.conv_transpose2d.
 
@@ -183,8 +185,8 @@ def conv_transpose3d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
     *,
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Apply the adjoint of a convolution to a volume: torch.nn.functional.conv_transpose3d.
 

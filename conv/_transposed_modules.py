@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ._arguments import IntOrTuple, bounded_integers, integers
 from ._arrays import array
@@ -29,7 +28,7 @@ class _ConvTranspose(ConvModule):
         dilation: IntOrTuple = 1,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         where, n = type(self).__name__, self.dims

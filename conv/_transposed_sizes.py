@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ._arguments import IntOrTuple, Pairs, bounded_integers, integer
 from ._sizes import check_empty_space, check_input_rank, known
@@ -33,11 +32,11 @@ def conv_transpose_arguments(
     weight_shape: Sequence[int],
     dims: int,
     where: str,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: Any,
-    dilation: Any,
+    stride: IntOrTuple,
+    padding: IntOrTuple,
+    output_padding: IntOrTuple,
+    groups: int,
+    dilation: IntOrTuple,
 ) -> ConvTransposeArguments:
     """Bring a transposed convolution's arguments to canonical form, or say which is wrong."""
     if len(weight_shape) != dims + 2:

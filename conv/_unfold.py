@@ -1,8 +1,8 @@
 """unfold and fold: windows to columns, and their sum back. One spatial axis after the other."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +19,11 @@ Pair = tuple[Windows, Windows]
 
 
 def _windows(
-    size: tuple[Any, ...],
-    kernel_size: Any,
-    dilation: Any,
-    padding: Any,
-    stride: Any,
+    size: Sequence[int],
+    kernel_size: IntOrTuple,
+    dilation: IntOrTuple,
+    padding: IntOrTuple,
+    stride: IntOrTuple,
     name: str,
     where: str,
 ) -> Pair:

@@ -1,10 +1,9 @@
 """Modules of windows and columns: torch.nn.Unfold and torch.nn.Fold."""
 
-from typing import Any
-
 import jax
 from jax.typing import ArrayLike
 
+from ._arguments import IntOrTuple
 from ._layer import Layer, settled
 from ._unfold import fold, unfold
 
@@ -29,7 +28,11 @@ class Unfold(Layer):
     """
 
     def __init__(
-        self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+        self,
+        kernel_size: IntOrTuple,
+        dilation: IntOrTuple = 1,
+        padding: IntOrTuple = 0,
+        stride: IntOrTuple = 1,
     ) -> None:
         self.kernel_size, self.dilation = settled(kernel_size), settled(dilation)
         self.padding, self.stride = settled(padding), settled(stride)
@@ -61,11 +64,11 @@ class Fold(Layer):
 
     def __init__(
         self,
-        output_size: Any,
-        kernel_size: Any,
-        dilation: Any = 1,
-        padding: Any = 0,
-        stride: Any = 1,
+        output_size: IntOrTuple,
+        kernel_size: IntOrTuple,
+        dilation: IntOrTuple = 1,
+        padding: IntOrTuple = 0,
+        stride: IntOrTuple = 1,
     ) -> None:
         self.output_size, self.kernel_size = settled(output_size), settled(kernel_size)
         self.dilation = settled(dilation)

@@ -6,11 +6,10 @@ tap the position and whether it lies inside of the input; what pads is outside o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ._arguments import at_least, bounded_integers, integer, integers
+from ._arguments import IntOrTuple, at_least, bounded_integers, integer, integers
 from ._sizes import known
 
 
@@ -69,10 +68,10 @@ def pool_output_size(
 def pool_windows(
     shape: Sequence[int],
     dims: int,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    padding: IntOrTuple,
+    dilation: IntOrTuple,
     ceil_mode: bool,
     where: str,
 ) -> tuple[Windows, ...]:
@@ -108,7 +107,7 @@ def pool_windows(
 
 
 def adaptive_counts(
-    shape: Sequence[int], dims: int, output_size: Any, where: str
+    shape: Sequence[int], dims: int, output_size: int | Sequence[int | None], where: str
 ) -> tuple[int, ...]:
     """Return an adaptive pool's number of windows, one a dimension, for an input that has these."""
     check_pool_rank(shape, dims, where)

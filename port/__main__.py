@@ -6,15 +6,18 @@ Writes a Python module of plain JAX, and weights.safetensors beside it.
 import argparse
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import convert
 from ._factory import load
 
+if TYPE_CHECKING:
+    import torch
+
 DTYPES = ("float32", "float64", "int32", "int64")
 
 
-def example(text: str) -> Any:
+def example(text: str) -> "torch.Tensor":
     """Return a tensor for '1x3x224x224', or '8x16:int64' with a dtype: random, or zeros."""
     import torch
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike
 
 from convgrad._arrays import is_array
 
@@ -20,7 +21,7 @@ WHERE = "functional_call"
 
 def functional_call(
     module: nnx.Module,
-    dicts: Any,
+    dicts: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     args: Any,
     kwargs: Mapping[str, Any] | None,
     *,
@@ -46,7 +47,9 @@ def functional_call(
     return output, state_dict(copy)
 
 
-def stack_module_state(models: Any) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+def stack_module_state(
+    models: Sequence[nnx.Module],
+) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
     """Return the parameters and the other variables of modules of one class, stacked."""
     where = "stack_module_state"
     if not isinstance(models, Sequence | nnx.List):
@@ -65,7 +68,7 @@ def stack_module_state(models: Any) -> tuple[dict[str, jax.Array], dict[str, jax
     return params, {name: x for name, x in stacked.items() if name not in params}
 
 
-def _join(dicts: Any) -> dict[str, Any]:
+def _join(dicts: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Make one dictionary of several, which may share no name."""
     if isinstance(dicts, Mapping):
         return dict(dicts)
@@ -135,7 +138,7 @@ def _check_ties(given: Mapping[str, Any], tied: list[list[str]], tie_weights: bo
             )
 
 
-def _set(entry: Entry, value: Any) -> None:
+def _set(entry: Entry, value: ArrayLike) -> None:
     """Put a tensor in, in its own dtype, and in its own shape where the layout allows it."""
     if not is_array(value):
         raise TypeError(f"{WHERE}: {entry.name} must be an array, got {type(value)}")

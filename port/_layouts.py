@@ -103,7 +103,7 @@ SCALE = Names({"scale": ("weight", SAME)})
 STATISTICS = {"mean": ("running_mean", SAME), "var": ("running_var", SAME)}
 
 
-def _linear_general(layer: Any) -> Names:
+def _linear_general(layer: nnx.LinearGeneral) -> Names:
     if layer.batch_axis:  # several layers in one: PyTorch has no such layer
         return Names()
     outputs = len(layer.out_features)
@@ -111,7 +111,7 @@ def _linear_general(layer: Any) -> Names:
     return Names({"kernel": ("weight", layout), "bias": ("bias", FLAT)})
 
 
-def _attention(layer: Any) -> Names:
+def _attention(layer: nnx.MultiHeadAttention) -> Names:
     """Three projections in one weight, as torch.nn.MultiheadAttention packs them."""
     parts = ("query", "key", "value")
     kernels, biases = (tuple(f"{part}.{name}" for part in parts) for name in ("kernel", "bias"))
@@ -128,7 +128,7 @@ def _attention(layer: Any) -> Names:
     return Names(packed=tuple(packed), children={**dict.fromkeys(parts), "out": "out_proj"})
 
 
-def _conv_transpose(layer: Any) -> Names:
+def _conv_transpose(layer: nnx.ConvTranspose) -> Names:
     flipped = layer.transpose_kernel  # by lax itself; and its channels are (O, I) then
     return Names({"kernel": ("weight", KERNEL if flipped else TRANSPOSED)})
 
@@ -156,7 +156,7 @@ TABLE: dict[type, Callable[[Any], Names]] = {
 }
 
 
-def names(module: Any) -> Names:
+def names(module: object) -> Names:
     """Return what a module calls otherwise than PyTorch, by its class or the nearest above it."""
     for cls in type(module).__mro__:
         if cls in TABLE:

@@ -6,6 +6,7 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
 import jax.numpy as jnp
@@ -158,7 +159,7 @@ def write(
         beside.unlink(missing_ok=True)
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     try:
         import safetensors.numpy
     except ImportError as error:
@@ -166,7 +167,7 @@ def _library() -> Any:
     return safetensors
 
 
-def _writable(name: Any, value: Any) -> np.ndarray:
+def _writable(name: str, value: object) -> np.ndarray:
     if not isinstance(name, str):
         raise TypeError(f"write: names must be strings, got {name!r}")
     try:
@@ -181,7 +182,7 @@ def _writable(name: Any, value: Any) -> np.ndarray:
     return np.require(array, requirements=["C", "A"])
 
 
-def _array(path: Any, name: str, tensor: Mapping[str, Any]) -> np.ndarray:
+def _array(path: str | os.PathLike[str], name: str, tensor: Mapping[str, Any]) -> np.ndarray:
     if tensor["dtype"] not in _DTYPES:
         raise ValueError(f"read: {path}: NumPy has no dtype {tensor['dtype']}, which {name!r} has")
     own = _DTYPES[tensor["dtype"]]
@@ -189,7 +190,7 @@ def _array(path: Any, name: str, tensor: Mapping[str, Any]) -> np.ndarray:
     return np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
 
 
-def _header(path: Any, file: BinaryIO) -> dict[str, Any]:
+def _header(path: str | os.PathLike[str], file: BinaryIO) -> dict[str, Any]:
     """Return the header of a file, once it is sure that the file is whole and of this format.
 
     Eight bytes with the header's length, the header as JSON, and the arrays' bytes.
@@ -215,7 +216,7 @@ def _header(path: Any, file: BinaryIO) -> dict[str, Any]:
     return header
 
 
-def _refusal(path: Any, file: BinaryIO) -> str:
+def _refusal(path: str | os.PathLike[str], file: BinaryIO) -> str:
     """Say what a file is that is none of this format."""
     file.seek(0)
     start = file.read(256)

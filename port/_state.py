@@ -129,13 +129,13 @@ def load_state_dict(
     return keys
 
 
-def _tree(module: Any, where: str) -> Tree:
+def _tree(module: nnx.Module, where: str) -> Tree:
     if not isinstance(module, nnx.Pytree):
         raise TypeError(f"{where}: module must be an nnx.Module, got {type(module)}")
     return tree(module)
 
 
-def _values(entry: Entry, value: Any) -> list[jax.Array]:
+def _values(entry: Entry, value: object) -> list[jax.Array]:
     """Return what the variables of an entry get, or raise with PyTorch's words."""
     name, own = entry.name, entry.form()
     try:
@@ -157,7 +157,7 @@ def _values(entry: Entry, value: Any) -> list[jax.Array]:
     return [_placed(new, variable.get_value()) for variable, new in pairs]
 
 
-def _placed(new: jax.Array, old: Any) -> jax.Array:
+def _placed(new: jax.Array, old: object) -> jax.Array:
     """Return an array where the one lies that it replaces, if that was put there by intent."""
     if not isinstance(old, jax.Array) or _jax.is_traced(old) or _jax.is_traced(new):
         return new

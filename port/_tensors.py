@@ -1,6 +1,6 @@
 """What may stand in a state: JAX's arrays, NumPy's, and tensors of PyTorch, without its import."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,9 @@ import numpy as np
 from flax import nnx
 
 from convgrad import _arrays
+
+if TYPE_CHECKING:
+    import torch
 
 # Dtypes that NumPy has from ml_dtypes only: PyTorch gives such tensors to it by way of float32.
 WIDENED = ("bfloat16", "float8")
@@ -32,12 +35,12 @@ def numbers(value: Any) -> np.ndarray | jax.Array:
     return value
 
 
-def _is_tensor(value: Any) -> bool:
+def _is_tensor(value: object) -> bool:
     """Whether a value is a tensor of PyTorch, which need not be installed."""
     return all(hasattr(value, name) for name in ("detach", "resolve_conj", "numpy"))
 
 
-def _from_torch(tensor: Any) -> np.ndarray:
+def _from_torch(tensor: "torch.Tensor") -> np.ndarray:
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
     name = str(plain.dtype).removeprefix("torch.")
     if name.startswith(WIDENED):

@@ -66,7 +66,7 @@ class Tree:
     ignored: frozenset[str]
 
 
-def tree(module: Any) -> Tree:
+def tree(module: object) -> Tree:
     """Return the tree of a module.
 
     In a module its parameters come first, then its other variables, then its children: PyTorch's
@@ -90,7 +90,7 @@ def tree(module: Any) -> Tree:
     return Tree(entries, tuple(prefixes), frozenset(ignored))
 
 
-def members(node: Any) -> dict[str, Any]:
+def members(node: object) -> dict[str, Any]:
     """Return {path: module or function} of all that is below a module, itself under ''.
 
     Paths are those of PyTorch's modules; functions are there too, as activations often are. A
@@ -98,7 +98,7 @@ def members(node: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
 
-    def visit(path: str, node: Any, above: tuple[Any, ...]) -> None:
+    def visit(path: str, node: object, above: tuple[Any, ...]) -> None:
         if any(node is other for other in above):
             return
         found.setdefault(path, node)
@@ -115,7 +115,7 @@ def members(node: Any) -> dict[str, Any]:
     return found
 
 
-def _can_be_called(value: Any) -> bool:
+def _can_be_called(value: object) -> bool:
     """Whether a member is a module, a function, or a container of such."""
     if isinstance(value, nnx.Variable | type):
         return False
@@ -166,7 +166,7 @@ def _place(found: tuple[str, Layout, nnx.Variable]) -> tuple[bool, bool, bool]:
     return not isinstance(variable, nnx.Param), name != "weight", name == BATCHES
 
 
-def _holds_variables(value: Any) -> bool:
+def _holds_variables(value: object) -> bool:
     """Whether a member is a module, or a container with modules or variables in it."""
     if isinstance(value, Mapping | list | tuple):
         return any(isinstance(v, nnx.Variable) or _holds_variables(v) for _, v in _items(value))

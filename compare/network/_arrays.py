@@ -1,13 +1,17 @@
 """Between PyTorch's tensors and JAX's arrays, in 64 bits."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from convgrad._arrays import is_inexact
+
+if TYPE_CHECKING:
+    import torch
 
 WIDE = {
     "float16": "float64",
@@ -17,19 +21,19 @@ WIDE = {
 }
 
 
-def widest(value: Any) -> jax.Array:
+def widest(value: ArrayLike) -> jax.Array:
     """Return an array in float64 or complex128 if it is a floating one."""
     array = np.asarray(value)
     return jnp.asarray(array.astype(WIDE.get(array.dtype.name, array.dtype)))
 
 
-def from_torch(tensor: Any) -> np.ndarray:
+def from_torch(tensor: "torch.Tensor") -> np.ndarray:
     """Return a tensor as an array of NumPy."""
     found: np.ndarray = tensor.detach().resolve_conj().resolve_neg().cpu().numpy()
     return found
 
 
-def is_tensor(leaf: Any) -> bool:
+def is_tensor(leaf: object) -> bool:
     """Whether a leaf is a tensor of PyTorch."""
     return hasattr(leaf, "resolve_conj")
 
@@ -38,7 +42,7 @@ def pull(
     function: Callable[[Any, list[Any]], tuple[list[jax.Array], Any]],
     params: Any,
     leaves: Sequence[jax.Array],
-    cotangents: Sequence[Any],
+    cotangents: "Sequence[torch.Tensor | None]",
 ) -> tuple[list[jax.Array], Any, Any, list[jax.Array] | None]:
     """Compute a layer and its gradients.
 
@@ -73,7 +77,7 @@ def pull(
     return outputs, rest, jax.tree.map(jnp.conj, of_params), [jnp.conj(g) for g in of_leaves]
 
 
-def _seed(output: jax.Array, cotangent: Any) -> jax.Array | None:
+def _seed(output: jax.Array, cotangent: "torch.Tensor | None") -> jax.Array | None:
     if cotangent is None:
         return jnp.zeros_like(output)
     given = from_torch(cotangent)

@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .._table import console_for
@@ -103,7 +104,7 @@ def _networks(options: argparse.Namespace) -> tuple[Any, Any, tuple[Any, ...]]:
     return theirs, ours, args
 
 
-def _takes_one(factory: Any) -> bool:
+def _takes_one(factory: Callable[..., Any]) -> bool:
     """Whether a factory has to be given something."""
     parameters = inspect.signature(factory).parameters.values()
     return any(

@@ -1,7 +1,5 @@
 """Causes of gradients that differ where the values agree."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -32,7 +30,7 @@ def of_gradients(q: Question) -> str:
     return f"{head}: {'; '.join(dict.fromkeys(texts))}"
 
 
-def _pair(q: Question, finding: Finding) -> tuple[Any, Any]:
+def _pair(q: Question, finding: Finding) -> tuple[np.ndarray | None, np.ndarray | None]:
     if finding.kind == GRADIENT:
         return q.ours.gradients.get(finding.name), q.theirs.gradients.get(finding.name)
     if len(q.ours.inputs) != len(q.theirs.inputs):

@@ -1,14 +1,13 @@
 """How far the two sides of a layer are apart, on one scale for the network."""
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .._values import measure
-from ._sides import Call, Result
+from ._sides import Arrays, Call, Result
 
 OUTPUT, INPUT, GRADIENT = "output", "gradient of input", "gradient of weights"
 BUFFERS, WEIGHTS, STEP = "buffers", "weights", "weights after a step"
@@ -66,11 +65,11 @@ def measured(ours: Result, theirs: Result, call: Call) -> Iterator[Measured]:
     yield from _named(STEP, _stepped(ours, theirs.gradients), _stepped(theirs, ours.gradients))
 
 
-def _only(values: Mapping[str, Any], names: Any) -> dict[str, Any]:
+def _only(values: Arrays, names: Container[str]) -> dict[str, np.ndarray]:
     return {name: value for name, value in values.items() if name in names}
 
 
-def _stepped(side: Result, others: Mapping[str, Any]) -> dict[str, Any]:
+def _stepped(side: Result, others: Arrays) -> dict[str, np.ndarray]:
     """Return the weights after a step of gradient descent."""
     return {
         name: weight - RATE * side.gradients[name]
@@ -79,7 +78,9 @@ def _stepped(side: Result, others: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _listed(kind: str, ours: list[Any], theirs: list[Any]) -> Iterator[Measured]:
+def _listed(
+    kind: str, ours: Sequence[np.ndarray | None], theirs: Sequence[np.ndarray | None]
+) -> Iterator[Measured]:
     if len(ours) != len(theirs):
         yield Measured(kind, "", 0.0, 0.0, f"JAX gives {len(ours)} arrays, PyTorch {len(theirs)}")
         return
@@ -88,7 +89,7 @@ def _listed(kind: str, ours: list[Any], theirs: list[Any]) -> Iterator[Measured]
             yield _measured(kind, str(i) if len(ours) > 1 else "", a, b)
 
 
-def _named(kind: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[Measured]:
+def _named(kind: str, ours: Arrays, theirs: Arrays) -> Iterator[Measured]:
     for name, b in theirs.items():
         yield _measured(kind, name, ours[name], b)
 

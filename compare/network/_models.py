@@ -1,12 +1,15 @@
 """models: a network in PyTorch and the same in JAX, layer by layer."""
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .._torch import require_torch
 from ._report import Report
 
 if TYPE_CHECKING:
+    import torch
+
     from ._pytorch import Tape
     from ._sides import Side
 
@@ -14,7 +17,7 @@ RTOL = 1e-9  # of the scale: both sides are in float64, which rounds at 1e-16
 
 
 def models(
-    torch_module: Any,
+    torch_module: "torch.nn.Module",
     jax_model: Any,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
@@ -111,7 +114,9 @@ def models(
         return compared(tape, side, rtol)
 
 
-def _check(torch: Any, torch_module: Any, jax_model: Any, args: Any, kwargs: Any) -> None:
+def _check(
+    torch: ModuleType, torch_module: object, jax_model: object, args: object, kwargs: object
+) -> None:
     if not isinstance(torch_module, torch.nn.Module):
         raise TypeError(f"models: torch_module must be a torch.nn.Module, got {torch_module!r}")
     if isinstance(jax_model, torch.nn.Module):
@@ -136,7 +141,7 @@ def _check(torch: Any, torch_module: Any, jax_model: Any, args: Any, kwargs: Any
         raise TypeError(f"models: kwargs must be a mapping, got {type(kwargs).__name__}")
 
 
-def _is_abstract(jax_model: Any) -> bool:
+def _is_abstract(jax_model: object) -> bool:
     """Whether a network has shapes in the place of arrays."""
     import jax
     from flax import nnx

@@ -83,7 +83,7 @@ class ModuleSide:
             load_state_dict(node, {k: from_torch(b) for k, b in call.buffers.items()}, strict=False)
         graph, params, rest = nnx.split(node, _floating, ...)  # type: ignore[misc]
 
-        def compute(params: Any, leaves: list[Any]) -> Any:
+        def compute(params: Any, leaves: list[jax.Array]) -> Any:
             module = nnx.merge(graph, params, rest, copy=True)
             outputs = _outputs(_called(module, rebuild, leaves, last), last)
             return outputs, nnx.state(module)
@@ -105,11 +105,11 @@ class ModuleSide:
             {name: value for name, value in _named(node).items() if name in held},
         )
 
-    def _run_function(self, function: Any, call: Call, last: bool) -> Result:
+    def _run_function(self, function: Callable[..., Any], call: Call, last: bool) -> Result:
         """Call a function; one that holds arrays in float32 may refuse others."""
         leaves, rebuild = _leaves(call)
 
-        def compute(_: Any, leaves: list[Any]) -> Any:
+        def compute(_: object, leaves: list[jax.Array]) -> tuple[list[jax.Array], None]:
             return _outputs(_called(function, rebuild, leaves, last), last), None
 
         try:
@@ -135,7 +135,7 @@ class ModuleSide:
         return np.asarray(outputs[0]) if len(outputs) == 1 else None
 
 
-def _copied(module: Any) -> Any:
+def _copied(module: nnx.Pytree) -> nnx.Pytree:
     """Copy a module in float64."""
     copy = nnx.clone(module)
     for _, node in nnx.iter_graph(copy):
@@ -146,7 +146,7 @@ def _copied(module: Any) -> Any:
     return copy
 
 
-def _moded(module: Any, train: bool, quiet: bool) -> Any:
+def _moded(module: nnx.Pytree, train: bool, quiet: bool) -> nnx.Pytree:
     """Set the mode; in a quiet one nothing is drawn, though norms are in training."""
     if hasattr(module, "set_attributes"):
         module.set_attributes(
@@ -160,7 +160,7 @@ def _moded(module: Any, train: bool, quiet: bool) -> Any:
     return module
 
 
-def _floating(_: Any, value: Any) -> bool:
+def _floating(_: object, value: object) -> bool:
     """Whether a variable is one that gradients are taken of."""
     if not isinstance(value, nnx.Variable) or isinstance(value, PASSING):
         return False
@@ -172,22 +172,22 @@ def _named(module: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in state_dict(module).items()}
 
 
-def _of_flax(node: Any) -> bool:
+def _of_flax(node: object) -> bool:
     return type(node).__module__.startswith("flax.nnx.nn.") and not isinstance(node, nnx.Sequential)
 
 
-def _of_this_house(node: Any) -> bool:
+def _of_this_house(node: object) -> bool:
     return type(node).__module__.partition(".")[0] in ("conv", "port")
 
 
-def _leaves(call: Call) -> tuple[list[jax.Array], Callable[[list[Any]], Any]]:
+def _leaves(call: Call) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Any]]:
     """Return the tensors of a call as arrays, and what puts others in their places."""
     from torch.utils import _pytree
 
     flat, spec = _pytree.tree_flatten(call.given)
     places = [i for i, leaf in enumerate(flat) if is_tensor(leaf)]
 
-    def rebuild(leaves: list[Any]) -> Any:
+    def rebuild(leaves: list[jax.Array]) -> Any:
         full = list(flat)
         for i, leaf in zip(places, leaves, strict=True):
             full[i] = leaf
@@ -203,7 +203,9 @@ def _has_channels(call: Call) -> bool:
     return any(x.ndim > 2 and x.is_floating_point() for x in [*tensors, *call.outputs])
 
 
-def _called(node: Any, rebuild: Any, leaves: list[Any], last: bool) -> Any:
+def _called(
+    node: Any, rebuild: Callable[[list[jax.Array]], Any], leaves: list[jax.Array], last: bool
+) -> Any:
     if last:
         leaves = [
             jnp.moveaxis(x, 1, -1) if x.ndim > 2 and is_inexact(x.dtype) else x for x in leaves

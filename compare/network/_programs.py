@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -30,7 +30,7 @@ class ProgramSide:
     rtol = 0.0
     lists_layers = False  # layers that compute nothing are not in a graph
 
-    def __init__(self, program: Program, args: Any, kwargs: Any) -> None:
+    def __init__(self, program: Program, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         graph = program.graph
         self.nodes = [_widened(node) for node in graph.nodes]
         self.loud = {node.name: node for node in self.nodes}
@@ -98,8 +98,8 @@ class ProgramSide:
                 arrays[name] = self.inputs[name].target
             elif name in self.graph.versions:  # a buffer that an earlier call wrote to
                 target = self.graph.versions[name]
-                held = call.buffers.get(_under(target, call.path) or "")
-                fixed[name] = self.values[name] if held is None else jnp.asarray(from_torch(held))
+                kept = call.buffers.get(_under(target, call.path) or "")
+                fixed[name] = self.values[name] if kept is None else jnp.asarray(from_torch(kept))
             else:
                 fixed[name] = self.values[name]
                 nearest = None if kind == "constant" else _nearest(self.values[name], tensors)
@@ -111,7 +111,9 @@ class ProgramSide:
         held = {target: self.params[target] for target in used}
         buffers = {n: self.buffers[t] for n, t in arrays.items() if t in self.buffers}
 
-        def compute(params: Mapping[str, Any], leaves: list[Any]) -> Any:
+        def compute(
+            params: Mapping[str, jax.Array], leaves: list[jax.Array]
+        ) -> tuple[list[jax.Array], dict[str, Any]]:
             values = {**fixed, **buffers}
             values |= {n: params[t] for n, t in arrays.items() if t in params}
             values |= {name: leaves[i] for name, i in given.items()}
@@ -206,7 +208,7 @@ class ProgramSide:
 def _widened(node: Node) -> Node:
     """Return a node in whose arguments, and casts, float64 stands for narrower dtypes."""
 
-    def wide(leaf: Any) -> Any:
+    def wide(leaf: Value | DType) -> Value | DType:
         return DType(WIDE.get(leaf.name, leaf.name)) if isinstance(leaf, DType) else leaf
 
     def cast(dtype: Any) -> Any:
@@ -232,7 +234,7 @@ def _tensors(call: Call) -> list[np.ndarray]:
     return [from_torch(x) for x in _pytree.tree_leaves(call.given) if is_tensor(x)]
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     return hasattr(value, "dtype")
 
 

@@ -1,7 +1,7 @@
 """PyTorch's side: the network runs once, and each layer's call is kept, to be run again alone."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import torch
 from torch.utils import _pytree
+from torch.utils.hooks import RemovableHandle
 
 from ._sides import Call, Result
 from ._widened import double, widened
@@ -26,7 +27,14 @@ class Tape:
       paths: of all layers.
     """
 
-    def __init__(self, module: Any, args: Any, kwargs: Any, train: bool, seed: int) -> None:
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        train: bool,
+        seed: int,
+    ) -> None:
         self.module = _copied(module).train(train)
         self.train = train
         self.paths = [path for path, _ in self.module.named_modules()]
@@ -39,16 +47,16 @@ class Tape:
             self._pull(root, seed)
 
     @contextmanager
-    def _watched(self) -> Iterator[list[Any]]:
+    def _watched(self) -> Iterator[list[torch.Tensor]]:
         """Keep what the layers take and give while the network runs."""
         before = {name: b.detach().clone() for name, b in self.module.named_buffers()}
-        handles: list[Any] = []
+        handles: list[RemovableHandle] = []
         stack: list[Call] = []
         counts: dict[str, int] = {}
-        root: list[Any] = []
+        root: list[torch.Tensor] = []
         for path, module in self.module.named_modules():
 
-            def enter(module: Any, args: Any, kwargs: Any, path: str = path) -> Any:
+            def enter(module: torch.nn.Module, args: Any, kwargs: Any, path: str = path) -> None:
                 counts[path] = counts.get(path, -1) + 1
                 held = _pytree.tree_map(_held, (args, kwargs))
                 buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
@@ -57,7 +65,7 @@ class Tape:
                 call = Call(path, counts[path], module, held, buffers=buffers, shared=shared)
                 stack.append(call)
 
-            def leave(_module: Any, _args: Any, output: Any) -> None:
+            def leave(_module: object, _args: object, output: Any) -> None:
                 call = stack.pop()
                 tensors = [x for x in _pytree.tree_leaves(output) if isinstance(x, torch.Tensor)]
                 call.outputs = [_held(x) for x in tensors]
@@ -81,7 +89,7 @@ class Tape:
                 handle.remove()
             self._restore(self.module, before)
 
-    def _pull(self, root: list[Any], seed: int) -> None:
+    def _pull(self, root: list[torch.Tensor], seed: int) -> None:
         """Go back through the network from random gradients of its outputs."""
         rng = np.random.default_rng(seed)
         tracked = [x for x in root if x.requires_grad]
@@ -102,18 +110,18 @@ class Tape:
         self._restore(call.module, call.buffers)
 
     @staticmethod
-    def _restore(module: Any, buffers: dict[str, Any]) -> None:
+    def _restore(module: torch.nn.Module, buffers: dict[str, torch.Tensor]) -> None:
         with torch.no_grad():
             for name, buffer in module.named_buffers():
                 if name in buffers and buffer.shape == buffers[name].shape:
                     buffer.copy_(buffers[name])
 
-    def forward(self, call: Call) -> list[Any]:
+    def forward(self, call: Call) -> list[torch.Tensor]:
         """Run a layer again on what it was given, and return the leaves of the output."""
         given = _pytree.tree_map(_held, call.given)
         return self._run(call, given)
 
-    def _run(self, call: Call, given: Any) -> list[Any]:
+    def _run(self, call: Call, given: tuple[Any, Any]) -> list[torch.Tensor]:
         self.restore(call)
         args, kwargs = given
         found = call.module(*args, **kwargs)
@@ -134,7 +142,7 @@ class Tape:
                 if g is not None and x.requires_grad
             ]
             wanted = [*inputs, *(p for p in parameters.values() if p.requires_grad)]
-            found: list[Any] = [None] * len(wanted)
+            found: list[torch.Tensor | None] = [None] * len(wanted)
             if pairs and wanted:
                 found = list(
                     torch.autograd.grad(
@@ -162,9 +170,9 @@ class Tape:
         )
 
 
-def _copied(module: Any) -> Any:
+def _copied(module: torch.nn.Module) -> torch.nn.Module:
     """Copy a network in float64; tensors that hooks compute anew (weight_norm's) are copied too."""
-    memo: dict[int, Any] = {}
+    memo: dict[int, torch.Tensor] = {}
     for part in module.modules():
         for value in vars(part).values():
             if isinstance(value, torch.Tensor) and value.grad_fn is not None:
@@ -187,7 +195,7 @@ def _tensor(leaf: Any) -> Any:
     return torch.tensor(np.asarray(leaf)) if isinstance(leaf, np.ndarray | jax.Array) else leaf
 
 
-def _floating(leaf: Any) -> bool:
+def _floating(leaf: object) -> bool:
     return isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex())
 
 
@@ -209,23 +217,23 @@ def _passed(leaf: Any) -> Any:
     return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
 
 
-def _keeper(call: Call, index: int) -> Any:
-    def keep(gradient: Any) -> None:
+def _keeper(call: Call, index: int) -> Callable[[torch.Tensor], None]:
+    def keep(gradient: torch.Tensor) -> None:
         call.cotangents[index] = gradient.detach().clone()
 
     return keep
 
 
-def _normal(rng: np.random.Generator, like: Any) -> Any:
+def _normal(rng: np.random.Generator, like: torch.Tensor) -> np.ndarray:
     drawn = rng.standard_normal(tuple(like.shape))
     return drawn + 1j * rng.standard_normal(tuple(like.shape)) if like.is_complex() else drawn
 
 
-def _numpy(tensor: Any) -> np.ndarray:
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().resolve_conj().resolve_neg().cpu().numpy().copy()
 
 
-def _apart(a: Any, b: Any) -> bool:
+def _apart(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.shape != b.shape:
         return True
     if not _floating(a):

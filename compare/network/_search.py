@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ._question import MARGIN, Cause, Question, ratio_of, wide
 from ._state_causes import of_buffers, of_weights
 from ._trial import attempt, sites
 from .faults import KINDS, Guess, Site, both, rounding
+
+if TYPE_CHECKING:
+    import torch
 
 TRIALS = 1500  # of one layer; a guess takes one forward of it
 ALONE = 3  # a layer of so few functions may have two faults at once
@@ -84,7 +87,7 @@ def _inside_agreed(owner: str, q: Question) -> bool:
     )
 
 
-def _array(tensor: Any) -> np.ndarray:
+def _array(tensor: "torch.Tensor") -> np.ndarray:
     found: np.ndarray = tensor.detach().numpy()
     return found
 

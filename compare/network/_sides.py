@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -30,10 +33,10 @@ class Call:
     path: str
     index: int
     module: Any
-    given: tuple[Any, Any] = ((), {})
-    outputs: list[Any] = field(default_factory=list)
-    cotangents: list[Any] = field(default_factory=list)
-    buffers: dict[str, Any] = field(default_factory=dict)
+    given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    outputs: "list[torch.Tensor]" = field(default_factory=list)
+    cotangents: "list[torch.Tensor | None]" = field(default_factory=list)
+    buffers: "dict[str, torch.Tensor]" = field(default_factory=dict)
     inside: "list[Call]" = field(default_factory=list)
     shared: list[int] = field(default_factory=list)
     random: bool = False

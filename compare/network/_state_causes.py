@@ -1,7 +1,6 @@
 """Causes in what a layer holds: its weights, and its buffers after a training step."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from ._judge import BUFFERS, WEIGHTS
 from ._question import MARGIN, Question, ratio_of
 from ._trial import sites
 from .faults import column_orders, running_causes, variants
+from .faults.kernels import Variant
 
 
 def of_weights(q: Question) -> str:
@@ -49,7 +49,7 @@ def _weight(q: Question, name: str, ours: np.ndarray, theirs: np.ndarray) -> str
     return f"{name} is not PyTorch's: it was not loaded, or changed since"
 
 
-def _arranged(q: Question, name: str, weight: Any) -> Iterator[tuple[str, Any]]:
+def _arranged(q: Question, name: str, weight: torch.Tensor) -> Iterator[Variant]:
     transposed = "ConvTranspose" in q.call.kind
     yield from variants(weight, "IO" if transposed else "OI")
     if weight.ndim == 2 and name.endswith("weight"):

@@ -1,6 +1,6 @@
 """PyTorch's functions within a layer: seen as they are called, and called otherwise."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,8 @@ from ._pytorch import Tape
 from ._sides import Call
 from ._widened import Widened, name_of, widened
 from .faults import KINDS, Guess, Kind, Site
+
+Function = Callable[[Any, Any], Any]  # of PyTorch's, called with args and kwargs
 
 
 class _Watched(Widened):
@@ -21,7 +23,7 @@ class _Watched(Widened):
         self.number = -1
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
     ) -> Any:
         """Call the function, or what is to stand in its place."""
         name = name_of(func)
@@ -34,7 +36,9 @@ class _Watched(Widened):
 
         return self.meet(name, function, args, kwargs or {})
 
-    def meet(self, name: str, function: Any, args: Any, kwargs: Any) -> Any:
+    def meet(
+        self, name: str, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
         """Make one call."""
         raise NotImplementedError
 
@@ -47,7 +51,9 @@ class _Recorder(_Watched):
         self.sites: list[Site] = []
         self.flattened: list[tuple[int, ...]] = []
 
-    def meet(self, name: str, function: Any, args: Any, kwargs: Any) -> Any:
+    def meet(
+        self, name: str, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
         kept = {n: _copy(v) for n, v in bound(KINDS[name], args, kwargs).items()}
         output = function(args, kwargs)
         self.sites.append(Site(self.number, self.owners[-1], name, kept, _copy(output)))
@@ -61,7 +67,9 @@ class _Trial(_Watched):
         super().__init__(owners)
         self.wanted, self.guess = number, guess
 
-    def meet(self, name: str, function: Any, args: Any, kwargs: Any) -> Any:
+    def meet(
+        self, name: str, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
         if self.number != self.wanted:
             return function(args, kwargs)
         kind = KINDS[name]
@@ -77,7 +85,9 @@ def bound(kind: Kind, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[st
     return named | {("input" if n == "self" else n): v for n, v in kwargs.items()}
 
 
-def unbound(kind: Kind, arguments: Mapping[str, Any], count: int) -> tuple[Any, Any]:
+def unbound(
+    kind: Kind, arguments: Mapping[str, Any], count: int
+) -> tuple[list[Any], dict[str, Any]]:
     """Return arguments as (args, kwargs), as many of the former as there were at first."""
     rest = dict(arguments)
     args = [rest.pop(name) for name in kind.parameters[:count] if name in rest]
@@ -97,7 +107,7 @@ def sites(tape: Tape, call: Call) -> list[Site]:
     return recorder.sites
 
 
-def attempt(tape: Tape, call: Call, number: int, guess: Guess) -> list[Any] | None:
+def attempt(tape: Tape, call: Call, number: int, guess: Guess) -> list[torch.Tensor] | None:
     """Run a layer with one call made as a guess has it; None where that is not possible."""
     with _owners(call) as owners, torch.no_grad(), widened(_Trial(owners, number, guess)):
         try:
@@ -117,10 +127,10 @@ def _owners(call: Call) -> Iterator[list[str]]:
         if not name:
             continue
 
-        def enter(*_: Any, path: str = call.full(name)) -> None:
+        def enter(*_: object, path: str = call.full(name)) -> None:
             owners.append(path)
 
-        def leave(*_: Any) -> None:
+        def leave(*_: object) -> None:
             owners.pop()
 
         handles.append(module.register_forward_pre_hook(enter))

@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ QUIET: dict[str, dict[str, Any]] = {
 } | {"scaled_dot_product_attention": {"dropout_p": 0.0}}
 
 
-def name_of(function: Any) -> str:
+def name_of(function: object) -> str:
     """Return a function's name; that of one that writes in place is the other's."""
     name = str(getattr(function, "__name__", function))
     return name.rstrip("_") if not name.startswith("__") else name
@@ -36,7 +36,7 @@ class Widened(TorchFunctionMode):
     """Puts float64 where a network asks for a narrower dtype, and switches dropout off."""
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
     ) -> Any:
         """Call the function with its arguments widened."""
         name = name_of(func)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ._graph import Graph, Node, replace
+from ._graph import DTypes, Graph, Node, replace
 from ._program import apply, draws
 
 
@@ -18,7 +18,7 @@ def with_casts(graph: Graph) -> Graph:
     Every operation is evaluated abstractly at the exported shapes and dtypes, with 64-bit dtypes;
     so a function of the table whose result has another shape than PyTorch's is found here, too.
     """
-    seen: dict[Any, Any] = {}
+    seen: dict[str, Any] = {}
     with jax.enable_x64(True):
         values: dict[str, Any] = {}
         for i in graph.inputs:
@@ -47,15 +47,17 @@ def _numbered(nodes: Iterable[Node]) -> Iterator[Node]:
             yield node
 
 
-def _abstract(shape: Any, dtype: Any, sizes: Mapping[str, int]) -> jax.ShapeDtypeStruct:
+def _abstract(
+    shape: Iterable[int | str], dtype: Any, sizes: Mapping[str, int]
+) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(_known(shape, sizes), dtype)
 
 
-def _known(shape: Any, sizes: Mapping[str, int]) -> tuple[int, ...]:
+def _known(shape: Iterable[int | str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(sizes[n] if isinstance(n, str) else n for n in shape)
 
 
-def _key(node: Node, values: Mapping[str, Any]) -> Any:
+def _key(node: Node, values: Mapping[str, Any]) -> str:
     """Return what decides a node's shape and dtype."""
     taken = replace((node.args, dict(node.kwargs)), lambda v: values.get(v.name, v))
     return repr((node.operation, taken))
@@ -70,22 +72,24 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> Any:
     if not arrays and node.dtype is None:
         return apply(node, numbers, None)
 
-    def run(arrays: Any, key: Any) -> Any:
+    def run(arrays: Mapping[str, Any], key: jax.Array) -> Any:
         return apply(node, {**numbers, **arrays}, key)
 
     return jax.eval_shape(run, arrays, jax.eval_shape(lambda: jax.random.key(0)))
 
 
-def _is_abstract(value: Any) -> bool:
+def _is_abstract(value: object) -> bool:
     return any(hasattr(leaf, "dtype") for leaf in jax.tree_util.tree_leaves(value))
 
 
-def _check(node: Node, result: Any, sizes: Mapping[str, int]) -> Any:
+def _check(node: Node, result: Any, sizes: Mapping[str, int]) -> DTypes:
     """Return the dtype to cast to, or None; refuse another shape than the exported one."""
     return _compare(node, result, node.shape, node.dtype, sizes)
 
 
-def _compare(node: Node, result: Any, shape: Any, dtype: Any, sizes: Mapping[str, int]) -> Any:
+def _compare(
+    node: Node, result: Any, shape: Any, dtype: DTypes, sizes: Mapping[str, int]
+) -> DTypes:
     if isinstance(dtype, tuple):
         parts = zip(result, shape, dtype, strict=True)
         casts = tuple(_compare(node, r, s, d, sizes) for r, s, d in parts)
@@ -101,7 +105,7 @@ def _compare(node: Node, result: Any, shape: Any, dtype: Any, sizes: Mapping[str
     return None if result.dtype.name == dtype else dtype
 
 
-def _with_dtype(result: Any, cast: Any) -> Any:
+def _with_dtype(result: Any, cast: DTypes) -> Any:
     if isinstance(cast, tuple):
         return tuple(_with_dtype(r, c) for r, c in zip(result, cast, strict=True))
     return result if cast is None else jax.ShapeDtypeStruct(result.shape, jnp.dtype(cast))

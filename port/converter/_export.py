@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,9 @@ from ._graph import Graph, Node
 from ._program import Program, needs_key
 from .operations import OPERATIONS
 
+if TYPE_CHECKING:
+    import torch
+
 SYMBOLS = "torch.fx.experimental.symbolic_shapes"  # it warns of what is reported here
 # What torch.export says of every recurrent layer, and of nothing else.
 WEIGHTS = r"The tensor attributes? (self\.[\w.]*_flat_weights\[\d+\],? )+w(as|ere) assigned"
@@ -35,7 +38,7 @@ HELP = (
 
 
 def convert(
-    module: Any,
+    module: "torch.nn.Module | torch.export.ExportedProgram",
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
@@ -101,7 +104,7 @@ def convert(
     return Program(graph, held["param"], held["buffer"], held["constant"])
 
 
-def _check(module: Any, args: Any) -> None:
+def _check(module: object, args: object) -> None:
     """Refuse what is no network, and arguments that are no sequence of them."""
     import torch
 
@@ -116,7 +119,9 @@ def _check(module: Any, args: Any) -> None:
         )
 
 
-def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], train: bool) -> Any:
+def _export(
+    module: "torch.nn.Module", args: tuple[Any, ...], kwargs: dict[str, Any], train: bool
+) -> "torch.export.ExportedProgram":
     import torch
     from torch.utils import _pytree
 
@@ -156,7 +161,7 @@ def _place(error: Exception) -> str:
     return "\n  ".join(places[-3:])
 
 
-def _aliases(module: Any) -> dict[str, str]:
+def _aliases(module: "torch.nn.Module") -> dict[str, str]:
     """Return {path: first path} of the modules that have several."""
     first: dict[int, str] = {}
     paths = module.named_modules(remove_duplicate=False)
@@ -164,7 +169,7 @@ def _aliases(module: Any) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _mode(module: Any, train: bool) -> Iterator[None]:
+def _mode(module: "torch.nn.Module", train: bool) -> Iterator[None]:
     """Set training or evaluation mode, and set every submodule back afterwards."""
     before = [(part, part.training) for part in module.modules()]
     module.train(train)

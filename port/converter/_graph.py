@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from ._structure import Structure
 
+DTypes = str | tuple["DTypes", ...] | None  # of one result, or of several
+
 
 @dataclass(frozen=True)
 class Value:
@@ -80,8 +82,8 @@ class Node:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     stack: tuple[Frame, ...] = ()
     shape: Any = None
-    dtype: Any = None
-    cast: Any = None
+    dtype: DTypes = None
+    cast: DTypes = None
     line: str = ""
     draw: int = 0
 
@@ -138,7 +140,7 @@ class Graph:
         return freed
 
 
-def names(argument: Any) -> Iterator[str]:
+def names(argument: object) -> Iterator[str]:
     """Yield the names of all `Value`s in an argument."""
     if isinstance(argument, Value):
         yield argument.name
@@ -150,7 +152,7 @@ def names(argument: Any) -> Iterator[str]:
             yield from names(part)
 
 
-def replace(argument: Any, found: Callable[[Any], Any]) -> Any:
+def replace(argument: Any, found: Callable[[Value | DType], Any]) -> Any:
     """Return an argument with `found(leaf)` in the place of each Value and DType."""
     if isinstance(argument, Value | DType):
         return found(argument)

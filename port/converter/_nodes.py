@@ -11,7 +11,7 @@ from torch import fx
 LIBRARY = f"{Path(torch.__file__).parent}{os.sep}"
 
 
-def operation_name(target: Any) -> str:
+def operation_name(target: object) -> str:
     """Return the name of what a node calls: 'aten.conv2d.default', 'operator.getitem'."""
     if isinstance(target, torch._ops.OpOverload):
         return str(target)
@@ -43,7 +43,7 @@ def without_out(target: Any) -> str | None:
     return None
 
 
-def written(target: Any) -> str | None:
+def written(target: object) -> str | None:
     """Return the name of the first argument that an operation writes to."""
     schema = getattr(target, "_schema", None)
     for argument in schema.arguments if schema else ():
@@ -52,13 +52,13 @@ def written(target: Any) -> str | None:
     return None
 
 
-def attribute(module: Any, path: str) -> Any:
+def attribute(module: object, path: str) -> Any:
     for part in path.split("."):
         module = getattr(module, part)
     return module
 
 
-def dtype(value: Any) -> Any:
+def dtype(value: object) -> Any:
     if isinstance(value, torch.Tensor):
         return str(value.dtype).removeprefix("torch.")
     if isinstance(value, tuple | list):

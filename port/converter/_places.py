@@ -30,8 +30,8 @@ class Step:
     operation: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    before: tuple[Any, ...]
-    after: tuple[Any, ...]
+    before: tuple[int | str, ...]
+    after: tuple[int | str, ...]
     item: int | None = None
 
     def apply(self, emit: Emit, value: Value) -> Value:

@@ -10,9 +10,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._tensors import numbers
-from ._graph import Graph, Input, Node, Value, replace
+from ._graph import DType, DTypes, Graph, Input, Node, Value, replace
 from .operations import OPERATIONS
 
 Arrays = Mapping[str, jax.Array]
@@ -172,7 +173,7 @@ class Program:
 def apply(node: Node, values: Mapping[str, Any], rng: jax.Array | None) -> Any:
     """Compute a node; those that draw random numbers get the key folded with their module."""
 
-    def known(leaf: Any) -> Any:
+    def known(leaf: Value | DType) -> Any:
         return values[leaf.name] if isinstance(leaf, Value) else canonical(leaf.name)
 
     function = OPERATIONS[node.operation]
@@ -187,13 +188,13 @@ def apply(node: Node, values: Mapping[str, Any], rng: jax.Array | None) -> Any:
     return _cast(function(*args, **kwargs), node.cast)
 
 
-def _cast(result: Any, dtype: Any) -> Any:
+def _cast(result: Any, dtype: DTypes) -> Any:
     if isinstance(dtype, tuple):
         return tuple(_cast(part, to) for part, to in zip(result, dtype, strict=True))
     return result if dtype is None else result.astype(canonical(dtype))
 
 
-def canonical(dtype: str) -> Any:
+def canonical(dtype: str) -> np.dtype:
     """Return a dtype, of 32 bits where JAX has those of 64 switched off."""
     return jax.dtypes.canonicalize_dtype(dtype)
 

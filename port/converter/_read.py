@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.export import ExportedProgram, ExportGraphSignature
 from torch.export.graph_signature import InputKind, OutputKind
 
 from . import _trees
@@ -49,7 +50,7 @@ INPUTS = {
 
 
 def read(
-    program: Any, aliases: Mapping[str, str] | None = None
+    program: ExportedProgram, aliases: Mapping[str, str] | None = None
 ) -> tuple[Graph, dict[str, torch.Tensor]]:
     """Return the graph of an ExportedProgram, and its tensors by the names of its inputs.
 
@@ -61,7 +62,7 @@ def read(
 class _Reader:
     """Goes through the exported graph once, in order."""
 
-    def __init__(self, program: Any, aliases: Mapping[str, str]) -> None:
+    def __init__(self, program: ExportedProgram, aliases: Mapping[str, str]) -> None:
         self.program = program
         self.aliases = aliases
         self.nodes: list[Node] = []
@@ -118,7 +119,7 @@ class _Reader:
         return made_of, tensors
 
     def _inputs(
-        self, graph: fx.Graph, signature: Any
+        self, graph: fx.Graph, signature: ExportGraphSignature
     ) -> tuple[list[Input], dict[str, torch.Tensor], dict[str, str]]:
         """Return the inputs, and the tensors of those that are no arguments."""
         specs = {spec.arg.name: spec for spec in signature.input_specs}
@@ -210,7 +211,7 @@ class _Reader:
             return True
         return False
 
-    def _alias(self, node: fx.Node, what: Any) -> None:
+    def _alias(self, node: fx.Node, what: object) -> None:
         if isinstance(what, Place):
             self.places[node] = what
         else:
@@ -351,11 +352,18 @@ class _Reader:
     def _keywords(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         return {key: self._argument(v) for key, v in kwargs.items() if key not in UNUSED}
 
-    def _emit_node(self, node: fx.Node, operation: str, args: Any, kwargs: Any) -> Value:
+    def _emit_node(
+        self, node: fx.Node, operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Value:
         return self._emit(operation, args, kwargs, self._shape(node.meta.get("val")), node)
 
     def _emit(
-        self, operation: str, args: Any, kwargs: Any, shape: Any, node: fx.Node | None = None
+        self,
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        shape: Any,
+        node: fx.Node | None = None,
     ) -> Value:
         """Add a node, at the place in the module tree and in Python where reading is now."""
         at = node or self.now
@@ -379,7 +387,7 @@ class _Reader:
         self.nodes.append(added)
         return Value(name)
 
-    def _shape(self, value: Any) -> Any:
+    def _shape(self, value: object) -> Any:
         """Return a tensor's shape, with open sizes as strings, and note what they were."""
         if isinstance(value, torch.Tensor):
             for size in value.shape:
@@ -404,7 +412,7 @@ class _Reader:
             )
         return tuple(frames)
 
-    def _pruned(self, leaves: Sequence[Any], updates: Mapping[str, Any]) -> list[Node]:
+    def _pruned(self, leaves: Sequence[Any], updates: Mapping[str, Value]) -> list[Node]:
         """Return the nodes that the results depend on."""
         needed = set(names((leaves, list(updates.values()))))
         kept = []
@@ -415,11 +423,11 @@ class _Reader:
         return kept[::-1]
 
 
-def _set_grad(args: Any) -> tuple[Any, fx.Node, Sequence[fx.Node]]:
+def _set_grad(args: Any) -> tuple[bool, fx.Node, Sequence[fx.Node]]:
     return args[0], args[1], args[2:]
 
 
-def _autocast(args: Any) -> tuple[Any, fx.Node, Sequence[fx.Node]]:
+def _autocast(args: Any) -> tuple[bool, fx.Node, Sequence[fx.Node]]:
     return args[2], args[4], args[5:]
 
 

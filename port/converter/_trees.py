@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Any
 
+from torch.utils._pytree import TreeSpec
+
 from ._structure import Structure, data_class, leaf, named_tuple
 
 
-def structure(spec: Any) -> Structure:
+def structure(spec: TreeSpec) -> Structure:
     """Return a TreeSpec's structure.
 
     Raises:
@@ -31,13 +33,13 @@ def structure(spec: Any) -> Structure:
     )
 
 
-def _dictionary(kind: Any, context: Any, parts: tuple[Structure, ...]) -> Structure:
+def _dictionary(kind: type, context: Any, parts: tuple[Structure, ...]) -> Structure:
     keys = context[1] if kind.__name__ == "defaultdict" else context
     made = None if kind.__name__ in ("dict", "defaultdict") else kind
     return Structure("dict", parts, tuple(keys), type=made)
 
 
-def _fields(kind: Any, context: Any, count: int) -> list[str]:
+def _fields(kind: type, context: Any, count: int) -> list[str]:
     """Return the names of the fields that have a part each; those that are None have none."""
     names = context[0] if isinstance(context, tuple | list) and context else None
     if names is None or len(names) != count:

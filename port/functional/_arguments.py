@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from conv._arguments import boolean, integer
 from conv._arrays import COMPLEX, FLOATING, INTEGER, array, check_dtype, check_same_dtype
@@ -42,14 +43,14 @@ __all__ = [
 ]
 
 
-def floating(name: str, value: Any, where: str, *, complex: bool = False) -> jax.Array:
+def floating(name: str, value: ArrayLike, where: str, *, complex: bool = False) -> jax.Array:
     """Return `value` as an array of a floating dtype; a complex one where `complex` allows it."""
     x = array(name, value, where)
     check_dtype(name, x, FLOATING + COMPLEX if complex else FLOATING, where)
     return x
 
 
-def optional(name: str, value: Any, where: str) -> jax.Array | None:
+def optional(name: str, value: ArrayLike | None, where: str) -> jax.Array | None:
     """Return `value` as an array, or None where it is None."""
     return None if value is None else array(name, value, where)
 
@@ -63,7 +64,7 @@ def number(name: str, value: Any, where: str) -> Any:
     raise TypeError(f"{where}: {name} must be a real number, got {name}={value!r}")
 
 
-def probability(value: Any, where: str, name: str = "p") -> float:
+def probability(value: float, where: str, name: str = "p") -> float:
     """Return `value`, a number from 0 to 1 that is known while tracing."""
     if is_traced(value):
         raise TypeError(
@@ -75,7 +76,7 @@ def probability(value: Any, where: str, name: str = "p") -> float:
     return p
 
 
-def random_key(rng: Any, where: str) -> jax.Array:
+def random_key(rng: jax.Array | None, where: str) -> jax.Array:
     """Return `rng`, a JAX key, from which a function in training draws."""
     if rng is None:
         raise ValueError(
@@ -87,7 +88,7 @@ def random_key(rng: Any, where: str) -> jax.Array:
     return rng
 
 
-def shape_of(name: str, value: Any, where: str) -> tuple[int, ...]:
+def shape_of(name: str, value: Sequence[int], where: str) -> tuple[int, ...]:
     """Return `value`, a sequence of integers, as a tuple."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{where}: {name} must be a tuple of integers, got {name}={value!r}")

@@ -1,7 +1,6 @@
 """Attention as torch.nn.functional has it."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +47,7 @@ def _check_shapes(where: str, q: jax.Array, k: jax.Array, v: jax.Array) -> tuple
 
 
 def _added(
-    where: str, attn_mask: Any, is_causal: bool, q: jax.Array, scores: tuple[int, ...]
+    where: str, attn_mask: ArrayLike | None, is_causal: bool, q: jax.Array, scores: tuple[int, ...]
 ) -> jax.Array | None:
     """Return what is added to the scores: numbers, or -inf where the mask is not set."""
     rows, columns = scores[-2:]

@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,8 @@ from custom_vjp.functional._rules import divide, keep
 
 from ._arguments import FLOATING, array, check_dtype, check_same_dtype
 from ._reduction import known
+
+Pair = tuple[jax.Array, jax.Array]
 
 EXACT = ("float32", "float64")
 PRODUCTS = 25  # more vectors than these are multiplied, as in PyTorch
@@ -31,7 +32,7 @@ def _largest(apart: jax.Array) -> jax.Array:
 
 
 @_largest.defjvp
-def _largest_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[jax.Array, jax.Array]:
+def _largest_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> Pair:
     """Of several that are the largest, each gets the whole gradient, not a share of it."""
     (apart,), (t,) = primals, tangents
     y = _largest(apart)
@@ -70,7 +71,7 @@ def _euclidean(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 @_euclidean.defjvp
-def _euclidean_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> Any:
+def _euclidean_jvp(primals: Pair, tangents: Pair) -> Pair:
     (a, b), (s, t) = primals, tangents
     y = _euclidean(a, b)
     along_a, along_b = (a * s).sum(-1)[..., :, None], (b * t).sum(-1)[..., None, :]
@@ -80,7 +81,7 @@ def _euclidean_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> Any:
 _by_products = jax.jit(_euclidean, inline=True)
 
 
-def _power(p: Any, where: str) -> float:
+def _power(p: float, where: str) -> float:
     power = known("p", p, where)
     if not power >= 0:
         raise ValueError(f"{where}: p must not be negative or nan, got p={p}")

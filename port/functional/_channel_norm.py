@@ -1,10 +1,11 @@
 """What batch_norm and instance_norm have in common: arguments, statistics, one number a channel."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jax import lax
+from jax.typing import ArrayLike
 
 from ._arguments import (
     FLOATING,
@@ -35,19 +36,19 @@ class ChannelNorm(NamedTuple):
     running_var: jax.Array | None
     weight: jax.Array | None
     bias: jax.Array | None
-    momentum: Any
-    eps: Any
+    momentum: float | jax.Array
+    eps: float | jax.Array
 
 
 def channel_norm(
     where: str,
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any,
-    bias: Any,
-    momentum: Any,
-    eps: Any,
+    input: ArrayLike,
+    running_mean: ArrayLike | None,
+    running_var: ArrayLike | None,
+    weight: ArrayLike | None,
+    bias: ArrayLike | None,
+    momentum: ArrayLike,
+    eps: float,
     of_input: bool,
 ) -> ChannelNorm:
     """Check arguments; `of_input` says whether the statistics are the input's own."""
@@ -81,7 +82,9 @@ def channel_norm(
     return ChannelNorm(x, mean, var, w, b, m, e)
 
 
-def _vector(where: str, name: str, value: Any, x: jax.Array, channels: int) -> jax.Array | None:
+def _vector(
+    where: str, name: str, value: ArrayLike | None, x: jax.Array, channels: int
+) -> jax.Array | None:
     vector = optional(name, value, where)
     if vector is not None and vector.size != channels:
         raise ValueError(
@@ -91,7 +94,7 @@ def _vector(where: str, name: str, value: Any, x: jax.Array, channels: int) -> j
     return vector
 
 
-def check_eps(where: str, eps: Any, positive: bool) -> None:
+def check_eps(where: str, eps: float, positive: bool) -> None:
     """Refuse a negative eps, and where it must be `positive` 0 as well."""
     if is_traced(eps):
         return
@@ -113,7 +116,9 @@ def _scale_and_bias(variance: jax.Array, given: ChannelNorm) -> tuple[jax.Array,
     return scale, None if given.bias is None else _along_channels(given.bias, x)
 
 
-def _updated(old: jax.Array | None, new: jax.Array, momentum: Any) -> jax.Array | None:
+def _updated(
+    old: jax.Array | None, new: jax.Array, momentum: float | jax.Array
+) -> jax.Array | None:
     """Move a running statistic towards a new one; no gradient flows through it."""
     if old is None:
         return None

@@ -1,7 +1,5 @@
 """Losses of class numbers and of class probabilities: nll_loss and cross_entropy."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -132,7 +130,7 @@ def _class_axis(x: jax.Array) -> int:
     return 0 if x.ndim == 1 else 1
 
 
-def _weights(where: str, x: jax.Array, weight: Any) -> jax.Array | None:
+def _weights(where: str, x: jax.Array, weight: ArrayLike | None) -> jax.Array | None:
     """Return the factors of the classes, one for each."""
     w = optional("weight", weight, where)
     classes = x.shape[_class_axis(x)]
@@ -144,7 +142,7 @@ def _weights(where: str, x: jax.Array, weight: Any) -> jax.Array | None:
     return w
 
 
-def _target(where: str, x: jax.Array, target: Any, smooth: bool) -> jax.Array:
+def _target(where: str, x: jax.Array, target: ArrayLike, smooth: bool) -> jax.Array:
     """Return the class numbers, of the shape that the losses have."""
     numbers = class_numbers("target", target, where, bytes=x.ndim <= 2)
     expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
@@ -162,9 +160,9 @@ def _of_numbers(
     where: str,
     x: jax.Array,
     logs: jax.Array,
-    target: Any,
-    weight: Any,
-    ignore_index: Any,
+    target: ArrayLike,
+    weight: ArrayLike | None,
+    ignore_index: int,
     smoothing: float,
     reduction: str,
 ) -> jax.Array:
@@ -199,9 +197,9 @@ def _of_probabilities(
     where: str,
     x: jax.Array,
     logs: jax.Array,
-    target: Any,
-    weight: Any,
-    ignore_index: Any,
+    target: ArrayLike,
+    weight: ArrayLike | None,
+    ignore_index: int,
     smoothing: float,
     reduction: str,
 ) -> jax.Array:

@@ -1,7 +1,5 @@
 """The loss of connectionist temporal classification: ctc_loss."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +10,8 @@ from custom_vjp.functional._rules import derivative, keep
 
 from ._arguments import array, boolean, check_dtype, integer, is_traced
 from ._reduction import check_inside, outside_is_nan, reduced, reduction_of
+
+Lengths = jax.Array | np.ndarray  # one an example; those of NumPy are known while tracing
 
 INTEGERS = ("uint8", "int32", "int64")
 
@@ -112,8 +112,8 @@ def _normalising(x: jax.Array, within: jax.Array, factor: jax.Array) -> jax.Arra
 
 
 def _lengths(
-    where: str, name: str, value: Any, batch: int, most: int
-) -> tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]:
+    where: str, name: str, value: ArrayLike | tuple[int, ...] | list[int], batch: int, most: int
+) -> tuple[Lengths, Lengths]:
     """Return one length an example, and which of them cannot be."""
     if isinstance(value, tuple | list):
         value = np.asarray([integer(f"{name}[{i}]", n, where) for i, n in enumerate(value)], int)
@@ -133,7 +133,7 @@ def _lengths(
     return lengths, outside
 
 
-def _rows(where: str, labels: jax.Array, sizes: Any, batch: int) -> jax.Array:
+def _rows(where: str, labels: jax.Array, sizes: Lengths, batch: int) -> jax.Array:
     """Return the targets as a matrix, one example a row."""
     if labels.ndim == 2 and labels.shape[0] == batch:
         return labels
@@ -155,7 +155,7 @@ def _rows(where: str, labels: jax.Array, sizes: Any, batch: int) -> jax.Array:
 
 
 def _negative_log(
-    logs: jax.Array, labels: jax.Array, spans: Any, sizes: Any, blank: int
+    logs: jax.Array, labels: jax.Array, spans: Lengths, sizes: Lengths, blank: int
 ) -> jax.Array:
     """Return the losses, (N): a sum over paths, one time after the other."""
     batch, width = labels.shape

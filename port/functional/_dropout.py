@@ -1,7 +1,6 @@
 """Dropout as torch.nn.functional has it, with the random numbers drawn from a JAX key."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +14,10 @@ SATURATION = 1.7580993408473766
 
 def _drop(
     where: str,
-    input: Any,
-    p: Any,
-    training: Any,
-    rng: Any,
+    input: ArrayLike,
+    p: float,
+    training: bool,
+    rng: jax.Array | None,
     *,
     channels: bool = False,
     batched: bool = True,

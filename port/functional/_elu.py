@@ -1,7 +1,5 @@
 """Activations that bend what is negative to a limit: elu and its kin, as in torch.nn.functional."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -24,7 +22,7 @@ def _expm1(x: jax.Array) -> jax.Array:
 _expm1.defjvps(lambda t, _, x: t * jnp.exp(jnp.where(x == 0, 0, x)))
 
 
-def _elu(x: jax.Array, alpha: Any, scale: float = 1.0, input_scale: Any = 1.0) -> jax.Array:
+def _elu(x: jax.Array, alpha: float, scale: float = 1.0, input_scale: float = 1.0) -> jax.Array:
     z = wide(x)
     below = z <= 0
     soft = _expm1(jnp.where(below, z, 0) * input_scale) * (alpha * scale)

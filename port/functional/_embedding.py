@@ -1,7 +1,5 @@
 """Tables of rows and the choice among them, as torch.nn.functional has them."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,14 +59,14 @@ def embedding_renorm(
     return w.at[indices].set(rows, mode="drop")
 
 
-def _shortened(rows: jax.Array, max_norm: Any, norm_type: Any, where: str) -> jax.Array:
+def _shortened(rows: jax.Array, max_norm: float, norm_type: float, where: str) -> jax.Array:
     """Scale rows down to a norm where theirs is larger."""
     limit, wider = number("max_norm", max_norm, where), wide(rows)
     size = conventions.vector_norm(wider, number("norm_type", norm_type, where), -1, keepdim=True)
     return jnp.where(size > limit, wider * (limit / (size + 1e-7)), wider).astype(rows.dtype)
 
 
-def _table(where: str, input: Any, weight: Any) -> tuple[jax.Array, jax.Array]:
+def _table(where: str, input: ArrayLike, weight: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Check indices and the table that they point into; indices outside point beyond its end."""
     w = array("weight", weight, where)
     if w.ndim != 2:

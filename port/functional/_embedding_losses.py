@@ -1,7 +1,6 @@
 """Losses of distances between vectors: cosine_embedding_loss and the triplet losses."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -165,9 +164,9 @@ def triplet_margin_with_distance_loss(
 
 def _triplet(
     where: str,
-    vectors: tuple[Any, Any, Any],
+    vectors: tuple[ArrayLike, ArrayLike, ArrayLike],
     distance: Distance,
-    margin: Any,
+    margin: float,
     swap: bool,
     reduction: str,
 ) -> jax.Array:

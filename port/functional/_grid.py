@@ -4,7 +4,6 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +84,7 @@ def grid_sample(
     return y.astype(dtype)
 
 
-def _align(align_corners: Any, where: str) -> bool:
+def _align(align_corners: bool | None, where: str) -> bool:
     if align_corners is None:
         warnings.warn(
             f"{where}: align_corners is False by default; it was True in PyTorch before 1.3. "
@@ -266,7 +265,7 @@ def affine_grid(
     return jnp.broadcast_to(total, (sizes[0], *sizes[2:], dims)).astype(matrices.dtype)
 
 
-def _line(count: int, align: bool, real: Any) -> np.ndarray:
+def _line(count: int, align: bool, real: type[np.floating]) -> np.ndarray:
     """Return the places of an axis's elements, from -1 to 1, rounded as torch.linspace does."""
     if count == 1:
         return np.zeros(1, real)

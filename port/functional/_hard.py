@@ -3,8 +3,6 @@
 Their derivatives at the kinks and at nan are PyTorch's.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,7 +60,9 @@ def _hardsigmoid(x: jax.Array) -> jax.Array:
 
 
 @_hardsigmoid.defjvp
-def _hardsigmoid_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+def _hardsigmoid_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     (x,), (t,) = primals, tangents
     slope = float(np.float32(1) / np.float32(6))  # in float64 too, as in PyTorch
     return _hardsigmoid(x), jnp.where((x > -3) & (x < 3), t * slope, 0)

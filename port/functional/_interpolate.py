@@ -180,7 +180,7 @@ def _warn(name: str) -> None:
     warnings.warn(f"{name} is deprecated. Use interpolate instead.", UserWarning, stacklevel=3)
 
 
-def _check_mode(mode: Any, align_corners: Any, antialias: bool, x: jax.Array) -> bool:
+def _check_mode(mode: str, align_corners: bool | None, antialias: bool, x: jax.Array) -> bool:
     """Refuse what mode does not go with, and return align_corners as a bool."""
     modes = (*NEAREST, "area", *FILTERS)
     if mode not in modes:
@@ -210,7 +210,7 @@ def _check_mode(mode: Any, align_corners: Any, antialias: bool, x: jax.Array) ->
     return align
 
 
-def _each(name: str, value: Any, dims: int) -> Sequence[Any]:
+def _each(name: str, value: Any, dims: int) -> Sequence[float]:
     """Return one entry a dimension, of a scalar or a sequence of them."""
     if not isinstance(value, tuple | list):
         return (value,) * dims
@@ -223,7 +223,7 @@ def _each(name: str, value: Any, dims: int) -> Sequence[Any]:
 
 
 def _sizes(
-    space: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool
+    space: tuple[int, ...], size: Size | None, scale_factor: Factor | None, recompute: bool
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """Return the sizes wanted, and the factors to compute positions with."""
     where, dims = "interpolate", len(space)
@@ -241,7 +241,7 @@ def _sizes(
     return counts, (None,) * dims if recompute else factors
 
 
-def _factor(value: Any) -> float:
+def _factor(value: float) -> float:
     known = isinstance(value, int | float | np.integer | np.floating)
     if not known:
         raise TypeError(f"interpolate: scale_factor must be a number, got scale_factor={value!r}")

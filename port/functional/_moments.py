@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +88,7 @@ def _about(over: tuple[int, ...], x: jax.Array, shift: jax.Array) -> Pair:
 
 
 @_about.defjvp
-def _about_jvp(over: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Pair, Pair]:
+def _about_jvp(over: tuple[int, ...], primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
     # The shift is a constant, on which the variance does not depend.
     (x, shift), (t, _) = primals, tangents
     n = math.prod(x.shape[i] for i in over)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +24,7 @@ from ._moments import moments
 
 
 def _last_dimensions(
-    where: str, x: jax.Array, normalized_shape: Any, **parameters: jax.Array | None
+    where: str, x: jax.Array, normalized_shape: Sequence[int], **parameters: jax.Array | None
 ) -> tuple[int, ...]:
     """Return the dimensions that normalized_shape names, the last of the input."""
     shape = shape_of("normalized_shape", normalized_shape, where)

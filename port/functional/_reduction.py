@@ -1,11 +1,11 @@
 """What all losses share: their arguments brought to one form, and the three ways to sum up."""
 
 import warnings
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 
 from custom_vjp._arguments import number as known
 from custom_vjp._arguments import together
@@ -31,7 +31,7 @@ EPSILON = float(np.float32(1e-12))  # PyTorch has it in float32, for all dtypes
 
 def reduction_of(
     where: str,
-    reduction: Any,
+    reduction: str,
     size_average: bool | None = None,
     reduce: bool | None = None,
     *,
@@ -69,7 +69,7 @@ def reduction_of(
     return str(reduction)
 
 
-def reduced(loss: jax.Array, reduction: str, dtype: Any) -> jax.Array:
+def reduced(loss: jax.Array, reduction: str, dtype: DTypeLike) -> jax.Array:
     """Return all losses, their mean or their sum, in a dtype."""
     if reduction == "mean":
         loss = loss.mean()
@@ -79,7 +79,7 @@ def reduced(loss: jax.Array, reduction: str, dtype: Any) -> jax.Array:
 
 
 def promoted(
-    where: str, *, as_floats: bool = False, **values: Any
+    where: str, *, as_floats: bool = False, **values: ArrayLike
 ) -> tuple[list[jax.Array], np.dtype]:
     """Bring arrays to one shape and dtype, as PyTorch promotes them, and say which.
 
@@ -102,7 +102,7 @@ def warn_of_sizes(where: str, input: jax.Array, target: jax.Array) -> None:
         )
 
 
-def class_numbers(name: str, value: Any, where: str, *, bytes: bool = False) -> jax.Array:
+def class_numbers(name: str, value: ArrayLike, where: str, *, bytes: bool = False) -> jax.Array:
     """Return an array of class numbers: int64, or int32 where JAX's 64-bit dtypes are off."""
     numbers = array(name, value, where)
     wanted = jax.dtypes.canonicalize_dtype(np.int64).name

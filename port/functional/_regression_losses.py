@@ -1,9 +1,8 @@
 """Losses of a difference: mse_loss, l1_loss, smooth_l1_loss, huber_loss."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from custom_vjp import functional as conventions
@@ -12,7 +11,9 @@ from ._arguments import array, is_complex, is_floating, is_inexact, optional, wi
 from ._reduction import known, promoted, reduced, reduction_of, warn_of_sizes
 
 
-def _difference(where: str, input: Any, target: Any) -> tuple[jax.Array, jax.Array, Any]:
+def _difference(
+    where: str, input: ArrayLike, target: ArrayLike
+) -> tuple[jax.Array, jax.Array, np.dtype]:
     """Return the input as an array, input - target, and the promoted dtype."""
     first, second = array("input", input, where), array("target", target, where)
     warn_of_sizes(where, first, second)
@@ -22,14 +23,14 @@ def _difference(where: str, input: Any, target: Any) -> tuple[jax.Array, jax.Arr
     return first, x - y, dtype
 
 
-def _floating(where: str, dtype: Any) -> None:
+def _floating(where: str, dtype: np.dtype) -> None:
     if not is_floating(dtype):
         raise TypeError(
             f"{where}: input and target must be floating together, got the dtype {dtype.name}"
         )
 
 
-def _factors(where: str, weight: Any, shape: tuple[int, ...]) -> jax.Array | None:
+def _factors(where: str, weight: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
     w = optional("weight", weight, where)
     if w is not None and w.shape != shape:
         raise ValueError(
@@ -38,7 +39,9 @@ def _factors(where: str, weight: Any, shape: tuple[int, ...]) -> jax.Array | Non
     return w
 
 
-def _weighted_mean(loss: jax.Array, w: jax.Array | None, reduction: str, dtype: Any) -> jax.Array:
+def _weighted_mean(
+    loss: jax.Array, w: jax.Array | None, reduction: str, dtype: np.dtype
+) -> jax.Array:
     """Sum losses up; their mean, where they have factors, is divided by the sum of these."""
     if w is None:
         return reduced(loss, reduction, dtype)
@@ -49,7 +52,13 @@ def _weighted_mean(loss: jax.Array, w: jax.Array | None, reduction: str, dtype: 
     return reduced(loss, reduction, dtype)
 
 
-def _kind(where: str, reduction: Any, size_average: Any, reduce: Any, weight: Any) -> str:
+def _kind(
+    where: str,
+    reduction: str,
+    size_average: bool | None,
+    reduce: bool | None,
+    weight: ArrayLike | None,
+) -> str:
     also = ("elementwise_mean",) if weight is None else ()
     return reduction_of(where, reduction, size_average, reduce, also=also)
 

@@ -34,7 +34,7 @@ class Axis:
     scale: float | None = None
     align_corners: bool = False
 
-    def step(self, real: type[np.floating]) -> Any:
+    def step(self, real: type[np.floating]) -> np.floating:
         """Return the distance between two results, in elements of the input."""
         if self.align_corners:
             return real(self.size - 1) / real(self.count - 1) if self.count > 1 else real(0)

@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ._arguments import (
     FLOATING,
@@ -27,7 +26,7 @@ def _along(
     where: str,
     input: ArrayLike,
     dim: int | None,
-    dtype: Any,
+    dtype: DTypeLike | None,
 ) -> jax.Array:
     """Apply a function of jax.nn along a dimension, after a change of dtype."""
     x = array("input", input, where)
@@ -52,7 +51,7 @@ def softmax(
     input: ArrayLike,
     dim: int | None = None,
     _stacklevel: int = 3,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Return exponentials divided by their sum: torch.nn.functional.softmax.
 
@@ -86,7 +85,7 @@ def softmin(
     input: ArrayLike,
     dim: int | None = None,
     _stacklevel: int = 3,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Return the softmax of the negated input: torch.nn.functional.softmin.
 
@@ -120,7 +119,7 @@ def log_softmax(
     input: ArrayLike,
     dim: int | None = None,
     _stacklevel: int = 3,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Return the logarithm of the softmax: torch.nn.functional.log_softmax.
 

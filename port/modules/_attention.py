@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ..functional._arguments import array, boolean, integer, is_floating, probability
@@ -76,7 +77,7 @@ class MultiheadAttention(Chance):
         vdim: int | None = None,
         batch_first: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         where = "MultiheadAttention"
@@ -95,7 +96,9 @@ class MultiheadAttention(Chance):
         self._set_chance(rngs)
         self._set_parameters(bias, add_bias_kv, parameter_dtype(dtype, where), rngs)
 
-    def _set_parameters(self, bias: bool, add_bias_kv: bool, dtype: Any, rngs: nnx.Rngs) -> None:
+    def _set_parameters(
+        self, bias: bool, add_bias_kv: bool, dtype: DTypeLike, rngs: nnx.Rngs
+    ) -> None:
         size = self.embed_dim
 
         def glorot(rows: int, columns: int) -> nnx.Param:
@@ -200,7 +203,12 @@ class MultiheadAttention(Chance):
         return q.ndim == 3
 
     def _mask(
-        self, padding: Any, seen: Any, sizes: tuple[int, ...], dtype: Any, batched: bool
+        self,
+        padding: ArrayLike | None,
+        seen: ArrayLike | None,
+        sizes: tuple[int, ...],
+        dtype: DTypeLike,
+        batched: bool,
     ) -> jax.Array | None:
         """Return what both masks add to the scores, as it broadcasts to (N, H, L, S)."""
         where, (n, h, rows, columns) = "MultiheadAttention", sizes
@@ -255,12 +263,12 @@ class MultiheadAttention(Chance):
         return k, v, mask
 
 
-def _normal(size: int, dtype: Any, rngs: nnx.Rngs) -> nnx.Param:
+def _normal(size: int, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.Param:
     """Return one more key or value, which broadcasts over the batch."""
     return nnx.Param(jax.random.normal(rngs.params(), (1, 1, size), dtype) * size**-0.5)
 
 
-def _additive(name: str, mask: Any, dtype: Any, where: str) -> jax.Array:
+def _additive(name: str, mask: ArrayLike, dtype: DTypeLike, where: str) -> jax.Array:
     """Return a mask as numbers to add to the scores: -inf where a bool one is True."""
     m = array(name, mask, where)
     if m.dtype == bool:
@@ -273,7 +281,7 @@ def _additive(name: str, mask: Any, dtype: Any, where: str) -> jax.Array:
     return m
 
 
-def _kind(mask: Any) -> Any:
+def _kind(mask: ArrayLike | None) -> np.dtype:
     return jnp.asarray(mask).dtype
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+from jax.typing import DTypeLike
 
 from conv._layer import InitSignature, Layer, Randomness, next_key, own_stream, settled
 from conv._modules import uniform
@@ -132,7 +134,7 @@ class Chance(Switched):
         return next_key(source, "dropout", name)
 
 
-def parameter_dtype(dtype: Any, where: str, *, complex: bool = False) -> Any:
+def parameter_dtype(dtype: DTypeLike | None, where: str, *, complex: bool = False) -> np.dtype:
     """Return the dtype of parameters: float32 by default."""
     allowed = FLOATING + COMPLEX if complex else FLOATING
     chosen = jnp.dtype(jnp.float32 if dtype is None else dtype)
@@ -141,6 +143,6 @@ def parameter_dtype(dtype: Any, where: str, *, complex: bool = False) -> Any:
     return chosen
 
 
-def drawn(shape: tuple[int, ...], bound: float, dtype: Any, rngs: nnx.Rngs) -> nnx.Param:
+def drawn(shape: tuple[int, ...], bound: float, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.Param:
     """Return a parameter from U(-bound, bound)."""
     return nnx.Param(uniform(rngs.params(), shape, bound, dtype))

@@ -1,10 +1,8 @@
 """BatchNorm in one to three dimensions: torch.nn's, as flax.nnx modules."""
 
-from typing import Any
-
 import jax
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ._running_norm import RunningNorm
@@ -20,7 +18,7 @@ class _BatchNorm(RunningNorm):
         track_running_stats: bool = True,
         *,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self._set(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
@@ -32,7 +30,7 @@ class _BatchNorm(RunningNorm):
         if self.training and not self.track_running_stats:
             mean = var = None
         count = None
-        momentum: Any = self.momentum
+        momentum: float | jax.Array | None = self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             count = self.num_batches_tracked[...] + 1
             momentum = 1 / count.astype(float) if self.momentum is None else self.momentum

@@ -8,7 +8,7 @@ import inspect
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self, SupportsIndex
 
 from flax import nnx
 
@@ -68,7 +68,7 @@ class _Numbered(Ordered):
     def __iter__(self) -> Iterator[Any]:
         return iter([member for _, member in self.members()])
 
-    def _name(self, index: Any) -> str:
+    def _name(self, index: SupportsIndex) -> str:
         place, size = operator.index(index), len(self)
         if not -size <= place < size:
             raise IndexError(f"{type(self).__name__}: index {place} is out of range, {size=}")
@@ -77,18 +77,18 @@ class _Numbered(Ordered):
     def __setitem__(self, index: int, module: Any) -> None:
         self._put(self._name(index), module)
 
-    def append(self: Any, module: Any) -> Any:
+    def append(self, module: Any) -> Self:
         """Add a member at the end, and return this module."""
         self._put(str(len(self)), module)
         return self
 
-    def extend(self: Any, modules: Iterable[Any]) -> Any:
+    def extend(self, modules: Iterable[Any]) -> Self:
         """Add several members at the end, and return this module."""
         for module in list(modules):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Any) -> Any:
+    def insert(self, index: int, module: Any) -> Self:
         """Add a member before that of an index, and number all anew."""
         members = list(self)
         if not -len(members) <= index <= len(members):

@@ -1,11 +1,10 @@
 """InstanceNorm in one to three dimensions: torch.nn's, as flax.nnx modules."""
 
 import warnings
-from typing import Any
 
 import jax
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ._running_norm import RunningNorm
@@ -21,7 +20,7 @@ class _InstanceNorm(RunningNorm):
         track_running_stats: bool = False,
         *,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self._set(num_features, eps, momentum, affine, track_running_stats, bias, dtype)

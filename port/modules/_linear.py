@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ..functional._arguments import array, integer
@@ -67,7 +67,7 @@ class Linear(Layer):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         self.in_features = integer("in_features", in_features, "Linear")
@@ -120,7 +120,7 @@ class Bilinear(Layer):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         self.in1_features = integer("in1_features", in1_features, "Bilinear")
@@ -182,7 +182,7 @@ class Embedding(Layer):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         self.num_embeddings = integer("num_embeddings", num_embeddings, "Embedding")

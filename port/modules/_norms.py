@@ -6,14 +6,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ..functional._arguments import integer, shape_of
 from ._base import Layer, parameter_dtype
 
 
-def _shape(normalized_shape: Any, where: str) -> tuple[int, ...]:
+def _shape(normalized_shape: int | Sequence[int], where: str) -> tuple[int, ...]:
     if isinstance(normalized_shape, Sequence):
         return shape_of("normalized_shape", normalized_shape, where)
     return (integer("normalized_shape", normalized_shape, where),)
@@ -55,7 +55,7 @@ class LayerNorm(Layer):
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self.normalized_shape = _shape(normalized_shape, "LayerNorm")
@@ -105,7 +105,7 @@ class RMSNorm(Layer):
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self.normalized_shape = _shape(normalized_shape, "RMSNorm")
@@ -157,7 +157,7 @@ class GroupNorm(Layer):
         affine: bool = True,
         *,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self.num_groups = integer("num_groups", num_groups, "GroupNorm")

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ..functional._arguments import integer
@@ -228,7 +228,7 @@ class PReLU(Layer):
         num_parameters: int = 1,
         init: float = 0.25,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs | None = None,  # noqa: ARG002 - nothing is drawn
     ) -> None:
         self.num_parameters = integer("num_parameters", num_parameters, "PReLU")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike, DTypeLike
 
 from ..functional._arguments import array, integer
 from ._base import Layer, parameter_dtype
@@ -23,7 +24,7 @@ class RunningNorm(Layer):
         affine: bool,
         track_running_stats: bool,
         bias: bool,
-        dtype: Any,
+        dtype: DTypeLike | None,
     ) -> None:
         where = type(self).__name__
         self.num_features = integer("num_features", num_features, where)
@@ -61,7 +62,7 @@ class RunningNorm(Layer):
             self.running_var.set_value(jnp.ones_like(self.running_var[...]))
             self.num_batches_tracked.set_value(jnp.zeros_like(self.num_batches_tracked[...]))
 
-    def _input(self, input: Any) -> jax.Array:
+    def _input(self, input: ArrayLike) -> jax.Array:
         where = type(self).__name__
         x = array("input", input, where)
         if x.ndim not in self.ranks:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 from flax import nnx
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .. import functional
 from ..functional._arguments import array
@@ -70,7 +70,7 @@ class TransformerEncoderLayer(Switched):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         if isinstance(activation, str) and activation not in _ACTIVATIONS:

@@ -219,10 +219,10 @@ def library_call(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any])
     return call(function, *positional, **keywords)
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     return isinstance(value, Text) and ("[" in value or value.isidentifier() or ".get(" in value)
 
 
-def _same(value: Any, default: Any) -> bool:
+def _same(value: object, default: object) -> bool:
     """Whether a value is what the function takes without it."""
     return value == default or (value in ((), None) and default is None)

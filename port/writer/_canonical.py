@@ -38,7 +38,10 @@ def _simpler(node: Node) -> Node:
     if operation in SPLITS:
         dim = args[2] if len(args) > 2 else node.kwargs.get("dim", 0)
         sizes = tuple(part[dim] for part in node.shape)
-        changed: Any = ("aten.split_with_sizes.default", (args[0], sizes, dim))
+        changed: tuple[str, tuple[Any, ...]] = (
+            "aten.split_with_sizes.default",
+            (args[0], sizes, dim),
+        )
         if len(set(sizes)) == 1:
             changed = ("aten.chunk.default", (args[0], len(sizes), dim))
     elif operation in ("aten.unflatten.int", "aten.view_as.default", "aten.reshape_as.default"):
@@ -96,7 +99,7 @@ SPLITS = (
 )
 
 
-def _fixed(shape: Any) -> bool:
+def _fixed(shape: object) -> bool:
     """Whether a shape has no open sizes."""
     if isinstance(shape, tuple):
         return all(_fixed(part) for part in shape)

@@ -158,7 +158,7 @@ def _fit(base: Body, body: Body) -> Copy | None:
     back = {number: place for place, number in items.items()}
     copy = Copy(body, items)
 
-    def agree(of_base: Any, of_body: Any) -> bool:
+    def agree(of_base: Reference, of_body: Reference) -> bool:
         """Whether two references are the same, or the first is of what the body lacks."""
         if isinstance(of_body, Result):
             of_body = Result(back[of_body.item], of_body.k)
@@ -201,7 +201,7 @@ def _segments(base: Body, copies: Sequence[Copy]) -> list[Segment] | None:
     instead_of = {s.result: s.instead for s in segments if s.result is not None}
     for copy in copies:
         for result, taken in copy.instead.items():
-            found: Any = result
+            found: Reference | None = result
             while isinstance(found, Result) and found.item not in copy.items:
                 found = instead_of.get(found)
             if found != taken:
@@ -209,7 +209,7 @@ def _segments(base: Body, copies: Sequence[Copy]) -> list[Segment] | None:
     return segments
 
 
-def _runs(there: Sequence[Any]) -> Iterator[tuple[int, int]]:
+def _runs(there: Sequence[object]) -> Iterator[tuple[int, int]]:
     """Yield the runs of what is the same, each as (first, behind the last)."""
     start = 0
     for place in range(1, len(there) + 1):

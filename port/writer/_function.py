@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ._bodies import Array, Input, Item, Literal, OwnSize, Reference, Result, Slot
-from ._families import MISSING, Family, Segment
+from ._bodies import Array, Input, Item, Leaf, Literal, OwnSize, Reference, Result, Slot
+from ._families import MISSING, Copy, Family, Segment
 from ._layout import statement
 from ._loops import Line, growth, split
 from ._names import free, letters, snake
@@ -30,8 +30,8 @@ class Writer:
             place: setting.word for setting in family.settings for place in setting.places
         }
         self.variables: dict[Reference, str] = {}
-        self.inline: dict[Result, Text] = {}
-        self.lists: dict[tuple[Any, ...], str] = {}
+        self.inline: dict[Reference, Text] = {}
+        self.lists: dict[tuple[Reference | None, ...], str] = {}
         self.lines: list[Line] = []
         self.depth = 1
         self.words = {s.name: s.word for s in family.settings}
@@ -135,7 +135,7 @@ class Writer:
             if any(leaf.value == reference for leaf in item.leaves)
         )
 
-    def value(self, reference: Any) -> Text:
+    def value(self, reference: Reference) -> Text:
         """Return how a reference is written."""
         if reference in self.inline:
             return self.inline[reference]
@@ -176,7 +176,7 @@ class Writer:
         """Return a size of an operation's first argument."""
         return Text(f"{held(self._leaf(number, 0))}.shape{size.index}")
 
-    def _of_copy(self, copy: Any, number: int, k: int) -> Any:
+    def _of_copy(self, copy: Copy, number: int, k: int) -> Any:
         if number not in copy.items:
             return MISSING
         return copy.body.items[copy.items[number]].leaves[k].value
@@ -211,12 +211,12 @@ class Writer:
             return {key: self._filled(number, part) for key, part in form.items()}
         return form
 
-    def _reference(self, number: int, part: Any) -> Any:
+    def _reference(self, number: int, part: object) -> Any:
         return self.items[number].leaves[part.k].value if isinstance(part, Slot) else None
 
     def _call(self, number: int, item: Item, label: str | None = None) -> Text:
         function = item.callee
-        args: list[Any] = [Text("p"), Text(label or self.label(Array(item.path)))]
+        args: list[object] = [Text("p"), Text(label or self.label(Array(item.path)))]
         for part in item.form[0]:
             given = self._filled(number, part)
             args.append(list(given) if isinstance(given, tuple) else given)
@@ -299,7 +299,7 @@ class Writer:
         once = [leaf.value for leaf in user.leaves].count(result) == 1
         return operation in (*LIGHT, *METHODS) and not user.updates and once
 
-    def _taken(self, number: int) -> Iterator[Any]:
+    def _taken(self, number: int) -> Iterator[Leaf]:
         for leaf in self.items[number].leaves:
             if isinstance(leaf.value, Input | Result):
                 yield leaf
@@ -315,7 +315,7 @@ class Writer:
                 return name
         return self._fresh(item)
 
-    def _operands(self, number: int) -> Iterator[Any]:
+    def _operands(self, number: int) -> Iterator[Reference]:
         """Yield the values behind an item, those inside of an expression too."""
         for leaf in self._taken(number):
             if leaf.value in self.inline:

@@ -1,9 +1,10 @@
 """Arguments and outputs of any structure, in Python."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..converter._structure import Structure
@@ -30,7 +31,7 @@ def unpacked(part: Structure, text: str) -> Iterator[str]:
             yield from unpacked(inner, index)
 
 
-def built(part: Structure, leaf: Any) -> str:
+def built(part: Structure, leaf: Callable[[Any], str]) -> str:
     """Return a structure in Python."""
     if part.kind == "leaf":
         return str(leaf(part.leaf))
@@ -46,7 +47,7 @@ def built(part: Structure, leaf: Any) -> str:
     return f"({', '.join(inner)},)" if len(inner) == 1 else f"({', '.join(inner)})"
 
 
-def literal(array: Any) -> str:
+def literal(array: jax.Array | np.ndarray) -> str:
     """Return an array of one number in Python."""
     value = np.asarray(array).reshape(-1)[0].item()
     kind = array.dtype.name if array.dtype.name != "bool" else "bool_"
@@ -54,6 +55,6 @@ def literal(array: Any) -> str:
     return f"jnp.{kind}({value!r}){shape}"
 
 
-def sizes(shape: Sequence[Any]) -> str:
+def sizes(shape: Sequence[int | str]) -> str:
     """Return a shape as one says it: 2x3x64x64."""
     return "x".join(str(n) for n in shape) or "a number"

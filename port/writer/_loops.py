@@ -52,7 +52,7 @@ def growth(family: Family, start: int) -> int:
 def _whole(family: Family, start: int, end: int, values: tuple[Any, ...]) -> bool:
     """Whether what a run gives is taken as the list of these values only."""
 
-    def inside(value: Any) -> bool:
+    def inside(value: object) -> bool:
         return isinstance(value, Result) and start <= value.item < end
 
     for item in family.base.items[end:]:

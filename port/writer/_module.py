@@ -6,12 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
-from typing import Any
 
 import jax
 
-from ..converter import Graph, Program, Value
-from ._bodies import Body
+from ..converter import Graph, Node, Program, Value
 from ._canonical import canonical
 from ._families import Family, families
 from ._function import Writer, render, signature
@@ -19,7 +17,7 @@ from ._interface import built, common, literal, sizes, unpacked
 from ._layout import statement
 from ._loops import looped
 from ._names import free, letters, snake
-from ._reading import Reader
+from ._reading import Callee, Reader
 from ._tree import Block, tree
 
 KEY = '''
@@ -71,7 +69,7 @@ class _Module:
         self.root = tree(self.graph)
         _keep(self.root, {node.name for node in self.reader.nodes})
         self.families: list[Family] = []
-        self.callees: dict[int, tuple[Any, Body, dict[str, Any]]] = {}
+        self.callees: dict[int, Callee] = {}
         self._sort()
 
     def _sort(self) -> None:
@@ -260,7 +258,7 @@ class _Module:
             yield from statement(text, 4)
         yield from render(lines)
 
-        def leaf(value: Any) -> str:
+        def leaf(value: object) -> str:
             if not isinstance(value, Value):
                 return repr(value)
             output = self.reader.resolve(value.name)
@@ -290,7 +288,7 @@ def main_name(graph: Graph) -> str:
 
 def _keep(block: Block, names: set[str]) -> None:
     """Leave out nodes that are other names of values, and calls without anything left."""
-    kept: list[Any] = []
+    kept: list[Block | Node] = []
     for item in block.items:
         if isinstance(item, Block):
             _keep(item, names)

@@ -1,10 +1,10 @@
 """Reads what a module's call computes out of a graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..converter import Graph, Node, Value
-from ..converter._graph import names
+from ..converter._graph import DTypes, names
 from ..converter._program import draws, needs_key
 from ._bodies import (
     Array,
@@ -21,7 +21,11 @@ from ._bodies import (
     Slot,
 )
 from ._calls import SIZES, parameter_names, with_defaults
+from ._families import Family
 from ._tree import Block
+
+Callee = tuple[Family, Body, dict[str, Any]]  # what a block became, and with which settings
+Refer = Callable[[Any], Reference | None]
 
 # Operations that give their first argument as it is.
 SAME = (
@@ -106,7 +110,7 @@ class Reader:
             return self._dtype(source) == node.dtype
         return False
 
-    def _dtype(self, name: str) -> Any:
+    def _dtype(self, name: str) -> DTypes:
         if name in self.by_name:
             return self.by_name[name].dtype
         return next((i.dtype for i in self.graph.inputs if i.name == name), None)
@@ -137,7 +141,7 @@ class Reader:
     def body(
         self,
         block: Block,
-        callees: Mapping[int, tuple[Any, Body, dict[str, Any]]],
+        callees: Mapping[int, Callee],
         whole: tuple[Output, ...] | None = None,
     ) -> Body:
         """Read a block.
@@ -197,12 +201,12 @@ class Reader:
             return Array(target[len(path) + 1 :])
         return Array(target, whole=True)
 
-    def _operation(self, node: Node, path: str, reference: Any) -> Item:
+    def _operation(self, node: Node, path: str, reference: Refer) -> Item:
         leaves: list[Leaf] = []
         parameters = parameter_names(node.operation)
         args = with_defaults(node.operation, node.args)
 
-        def placed(argument: Any, name: str) -> Any:
+        def placed(argument: object, name: str) -> Any:
             if isinstance(argument, Value):
                 leaves.append(Leaf(reference(self.resolve(argument.name)), name))
             elif isinstance(argument, tuple) and any(names(argument)):
@@ -264,15 +268,15 @@ class Reader:
     def _call(
         self,
         block: Block,
-        function: Any,
+        function: Family,
         inner: Body,
         settings: Mapping[str, Any],
         outer: Block,
-        reference: Any,
+        reference: Refer,
     ) -> Item:
         leaves: list[Leaf] = []
 
-        def slot(value: Any, name: str) -> Slot:
+        def slot(value: object, name: str) -> Slot:
             leaves.append(Leaf(value, name))
             return Slot(len(leaves) - 1)
 
@@ -299,7 +303,7 @@ def outputs(node: Node) -> int:
     return len(node.shape) if several else 1
 
 
-def canonical(value: Any, name: str) -> Any:
+def canonical(value: object, name: str) -> Any:
     """Return one integer for the same ones in all dimensions."""
     if name in SIZES and isinstance(value, tuple) and value and len(set(value)) == 1:
         return value[0]

@@ -1,7 +1,6 @@
 """Pieces of Python: values that are text already, and how numbers are written."""
 
 import math
-from typing import Any
 
 from ..converter import DType
 
@@ -23,7 +22,7 @@ class Text(str):
         return made
 
 
-def write(value: Any) -> str:
+def write(value: object) -> str:
     """Return how a value is written: a text as it is, a number as Python has it."""
     if isinstance(value, Text):
         return str(value)
@@ -39,31 +38,31 @@ def write(value: Any) -> str:
     return repr(value)
 
 
-def held(value: Any, level: int = ATOM) -> str:
+def held(value: object, level: int = ATOM) -> str:
     """Return how a value is written where it must hold together as tightly as `level`."""
     text = write(value)
     loose = value.level if isinstance(value, Text) else SIGN if text.startswith("-") else ATOM
     return f"({text})" if loose > level else text
 
 
-def binary(sign: str, left: Any, right: Any) -> Text:
+def binary(sign: str, left: object, right: object) -> Text:
     """Return an operator between two values."""
     level = OPERATORS.get(sign, COMPARISON)
     tighter = level if sign in "+*" else level - 1
     return Text(f"{held(left, level)} {sign} {held(right, tighter)}", level)
 
 
-def call(function: str, *args: Any, **kwargs: Any) -> Text:
+def call(function: str, *args: object, **kwargs: object) -> Text:
     """Return a call."""
     parts = [write(a) for a in args] + [f"{name}={write(v)}" for name, v in kwargs.items()]
     return Text(f"{function}({', '.join(parts)})")
 
 
-def method(value: Any, name: str, *args: Any, **kwargs: Any) -> Text:
+def method(value: object, name: str, *args: object, **kwargs: object) -> Text:
     """Return the call of a method."""
     return call(f"{held(value)}.{name}", *args, **kwargs)
 
 
-def axes(dim: Any) -> Any:
+def axes(dim: object) -> object:
     """Return one dimension as a number."""
     return dim[0] if isinstance(dim, tuple) and len(dim) == 1 else dim

@@ -1,6 +1,6 @@
 """What a guess is: one call of a function of PyTorch, made as JAX's layer may have made it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +91,6 @@ class Kind:
 
     names: tuple[str, ...]
     parameters: tuple[str, ...]
-    guesses: Callable[[Site], Any]
+    guesses: Callable[[Site], Iterable[Guess]]
     rest: str = ""  # the parameter that takes all further arguments
     keywords: Mapping[str, str] = field(default_factory=dict)  # other names for parameters

@@ -1,6 +1,6 @@
 """Faults of convolutions, transposed convolutions and linear layers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ._guess import Arguments, Guess, Kind, Site, given
-from .kernels import column_orders, variants
+from .kernels import Map, column_orders, variants
 
 
 def _tuple(value: Any, n: int) -> tuple[int, ...]:
@@ -96,11 +96,11 @@ def _convolution(site: Site) -> Iterator[Guess]:
         )
 
 
-def _on_weight(change: Any) -> Any:
+def _on_weight(change: Map) -> Callable[[Arguments], Arguments]:
     return lambda a: a | {"weight": change(a["weight"])}
 
 
-def _padded(pads: list[int], mode: str = "constant") -> Any:
+def _padded(pads: list[int], mode: str = "constant") -> Callable[[Arguments], Arguments]:
     def change(a: Arguments) -> Arguments:
         return a | {"input": F.pad(a["input"], pads, mode), "padding": 0}
 
@@ -151,14 +151,16 @@ def _transposed(site: Site) -> Iterator[Guess]:
         )
 
 
-def _window(lows: tuple[int, ...], size: tuple[int, ...], bias: Any) -> tuple[Any, Any]:
+def _window(
+    lows: tuple[int, ...], size: tuple[int, ...], bias: torch.Tensor | None
+) -> tuple[Callable[[Arguments], Arguments], Map]:
     """Return a change and an `after` that cut a window out of the full transposed convolution."""
     n = len(lows)
 
     def change(a: Arguments) -> Arguments:
         return a | {"padding": 0, "output_padding": 0, "bias": None}
 
-    def after(y: Any) -> Any:
+    def after(y: torch.Tensor) -> torch.Tensor:
         ends = [low + s - full for low, s, full in zip(lows, size, y.shape[-n:], strict=True)]
         y = F.pad(y, _flat([(-low, end) for low, end in zip(lows, ends, strict=True)]))
         return y if bias is None else y + bias.reshape(-1, *[1] * n)
@@ -175,7 +177,7 @@ def _linear(site: Site) -> Iterator[Guess]:
         yield Guess(cause, "kernel", partial(_on_input, change))
 
 
-def _on_input(change: Any, a: Arguments) -> Arguments:
+def _on_input(change: Map, a: Arguments) -> Arguments:
     return a | {"input": change(a["input"])}
 
 

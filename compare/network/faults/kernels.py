@@ -2,16 +2,18 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+
+import torch
 
 Axes = tuple[int, ...]
-Variant = tuple[str, Callable[[Any], Any]]
+Map = Callable[[torch.Tensor], torch.Tensor]
+Variant = tuple[str, Map]
 SPACE = {1: "W", 2: "HW", 3: "DHW"}
 
 
-def variants(weight: Any, letters: str = "", correlates: bool = True) -> Iterator[Variant]:
+def variants(weight: torch.Tensor, letters: str = "", correlates: bool = True) -> Iterator[Variant]:
     """Yield what a weight may have been taken for, each with words for it.
 
     Args:
@@ -76,7 +78,7 @@ def _moves(shape: Axes, order: Axes) -> bool:
     return [a for a in order if shape[a] > 1] != long
 
 
-def column_orders(columns: int, flattened: Any) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+def column_orders(columns: int, flattened: Iterable[Axes]) -> Iterator[Variant]:
     """Yield the columns of a Linear after a flatten in other orders: channels last."""
     for shape in dict.fromkeys(flattened):
         if math.prod(shape) != columns or sum(n > 1 for n in shape) < 2:
@@ -96,25 +98,25 @@ def column_orders(columns: int, flattened: Any) -> Iterator[tuple[str, Callable[
             )
 
 
-def _flipped(axes: Axes, w: Any) -> Any:
+def _flipped(axes: Axes, w: torch.Tensor) -> torch.Tensor:
     return w.flip(axes)
 
 
-def _permuted(order: Axes, flipped: Axes, w: Any) -> Any:
+def _permuted(order: Axes, flipped: Axes, w: torch.Tensor) -> torch.Tensor:
     return w.permute(order).flip(flipped) if flipped else w.permute(order)
 
 
-def _read(order: Axes, shape: Axes, w: Any) -> Any:
+def _read(order: Axes, shape: Axes, w: torch.Tensor) -> torch.Tensor:
     """Return a kernel in another layout as if its memory were in this one."""
     return w.permute(order).reshape(shape)
 
 
-def _written(other: Axes, back: Axes, w: Any) -> Any:
+def _written(other: Axes, back: Axes, w: torch.Tensor) -> torch.Tensor:
     """Return a kernel whose memory is taken to be in another layout."""
     return w.reshape(other).permute(back)
 
 
-def _columns(shape: Axes, order: Axes, x: Any) -> Any:
+def _columns(shape: Axes, order: Axes, x: torch.Tensor) -> torch.Tensor:
     """Return the last axis, which is of this shape, with that shape's axes in another order."""
     n = x.ndim - 1
     return x.unflatten(-1, shape).permute(*range(n), *(n + a for a in order)).flatten(n)

@@ -1,7 +1,7 @@
 """Faults of norms: epsilon, statistics, affine parameters; and of running statistics."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -30,22 +30,26 @@ def _common(site: Site) -> Iterator[Guess]:
         )
 
 
-def _statistics(x: Any, axes: tuple[int, ...], unbiased: bool = False) -> tuple[Any, Any]:
+def _statistics(
+    x: torch.Tensor, axes: tuple[int, ...], unbiased: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     mean = x.mean(axes, keepdim=True)
     return mean, x.var(axes, unbiased=unbiased, keepdim=True)
 
 
-def _affine(y: Any, a: Arguments, shape: tuple[int, ...]) -> Any:
+def _affine(y: torch.Tensor, a: Arguments, shape: tuple[int, ...]) -> torch.Tensor:
     for name, operate in (("weight", torch.mul), ("bias", torch.add)):
         if a.get(name) is not None:
             y = operate(y, a[name].reshape(shape))
     return y
 
 
-def _normalised(axes: Any, shape: Any, unbiased: bool, outside: bool = False) -> Any:
+def _normalised(
+    axes: tuple[int, ...], shape: tuple[int, ...], unbiased: bool, outside: bool = False
+) -> Callable[[Arguments], torch.Tensor]:
     """Return a norm over some axes, with n - 1 for n, or with eps outside of the root."""
 
-    def run(a: Arguments) -> Any:
+    def run(a: Arguments) -> torch.Tensor:
         x, eps = a["input"], a.get("eps", 1e-5)
         mean, variance = _statistics(x, axes, unbiased)
         scale = variance.sqrt() + eps if outside else (variance + eps).sqrt()
@@ -126,7 +130,7 @@ def _group_norm(site: Site) -> Iterator[Guess]:
     yield Guess(f"groups: their channels lie {groups} apart, not side by side", run=_interleaved)
 
 
-def _interleaved(a: Arguments) -> Any:
+def _interleaved(a: Arguments) -> torch.Tensor:
     x, groups = a["input"], a["num_groups"]
     mixed = x.unflatten(1, (-1, groups)).transpose(1, 2).flatten(1, 2)
     y = F.group_norm(mixed, groups, None, None, a.get("eps", 1e-5))
@@ -149,7 +153,7 @@ def running_causes(a: Mapping[str, Any], ours: Mapping[str, Any], near: float) -
     mean, biased = x.mean(axes), x.var(axes, unbiased=False)
     unbiased = biased * n / max(n - 1, 1)
 
-    def same(one: Any, name: str) -> bool:
+    def same(one: torch.Tensor, name: str) -> bool:
         held = torch.tensor(ours[name])
         return held.shape == one.shape and bool((held - one).abs().max() <= near)
 

@@ -1,16 +1,16 @@
 """Faults of activations and of dropout at rest; and rounding, which any function can have."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from operator import mul
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from ._guess import Arguments, Guess, Kind, Site, given
+from .kernels import Map
 
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+ACTIVATIONS: dict[str, Map] = {
     "gelu (tanh)": lambda x: F.gelu(x, approximate="tanh"),
     "gelu (erf)": F.gelu,
     "quick gelu": lambda x: x * torch.sigmoid(1.702 * x),
@@ -65,7 +65,7 @@ def _activation(site: Site) -> Iterator[Guess]:
             )
 
 
-def _applied(function: Callable[[Any], Any], a: Arguments) -> Any:
+def _applied(function: Map, a: Arguments) -> torch.Tensor:
     return function(a["input"])
 
 
@@ -78,13 +78,13 @@ def _dropout(site: Site) -> Iterator[Guess]:
         )
 
 
-def _to_tf32(x: Any) -> Any:
+def _to_tf32(x: torch.Tensor) -> torch.Tensor:
     """Round to the 10 bits of mantissa that a tensor core multiplies."""
     bits = x.float().view(torch.int32)
     return ((bits + 0xFFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32).double()
 
 
-ROUNDED: dict[str, Callable[[Any], Any]] = {
+ROUNDED: dict[str, Map] = {
     "bfloat16": lambda x: x.bfloat16().double(),
     "float16": lambda x: x.half().double(),
     "tf32": _to_tf32,
@@ -99,7 +99,7 @@ def rounding(site: Site) -> Iterator[Guess]:
     bias = site.arguments.get("bias")
     for dtype, narrow in ROUNDED.items():
 
-        def change(a: Arguments, narrow: Any = narrow, without: tuple[str, ...] = ()) -> Arguments:
+        def change(a: Arguments, narrow: Map = narrow, without: tuple[str, ...] = ()) -> Arguments:
             return {
                 name: None if name in without else narrow(v) if _is_double(v) else v
                 for name, v in a.items()
@@ -117,11 +117,13 @@ def rounding(site: Site) -> Iterator[Guess]:
         yield Guess(cause, change=change)
 
 
-def _with_bias(narrow: Callable[[Any], Any], bias: Any, shape: tuple[int, ...], y: Any) -> Any:
+def _with_bias(
+    narrow: Map, bias: torch.Tensor, shape: tuple[int, ...], y: torch.Tensor
+) -> torch.Tensor:
     return narrow(narrow(y) + narrow(bias).reshape(shape))
 
 
-def _is_double(value: Any) -> bool:
+def _is_double(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.dtype == torch.float64
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ def _max_pool(site: Site) -> Iterator[Guess]:
     yield from _common(site)
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
 
-    def padded(other: list[tuple[int, int]], value: float) -> Any:
+    def padded(other: list[tuple[int, int]], value: float) -> Callable[[Arguments], Arguments]:
         return lambda a: (
             a
             | {
@@ -58,12 +58,12 @@ def _max_pool(site: Site) -> Iterator[Guess]:
     yield Guess("mean for maximum", run=_mean_pool)
 
 
-def _mean_pool(a: Arguments) -> Any:
+def _mean_pool(a: Arguments) -> torch.Tensor:
     pool: Any = {3: F.avg_pool1d, 4: F.avg_pool2d, 5: F.avg_pool3d}[a["input"].ndim]
     return pool(a["input"], a["kernel_size"], a.get("stride"), a.get("padding", 0))
 
 
-def _max_for_mean(a: Arguments) -> Any:
+def _max_for_mean(a: Arguments) -> torch.Tensor:
     pool: Any = {3: F.max_pool1d, 4: F.max_pool2d, 5: F.max_pool3d}[a["input"].ndim]
     return pool(a["input"], a["kernel_size"], a.get("stride"), a.get("padding", 0))
 
@@ -83,7 +83,9 @@ def _avg_pool(site: Site) -> Iterator[Guess]:
     for counts in (True, False):
         words = "" if counts else ", and does not count the pads"
 
-        def padded(other: Any, a: Arguments, counts: bool = counts) -> Any:
+        def padded(
+            other: list[tuple[int, int]], a: Arguments, counts: bool = counts
+        ) -> torch.Tensor:
             rest = (kernel, stride, 0, bool(a.get("ceil_mode", False)))
             total = pool(F.pad(a["input"], _flat(other)), *rest)
             ones = torch.ones_like(a["input"])
@@ -136,7 +138,9 @@ def _ceils(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * step, min((i + 1) * step, size)) for i in range(count)]
 
 
-def _binned(edges: list[list[tuple[int, int]]], reduce: Any, a: Arguments) -> Any:
+def _binned(
+    edges: list[list[tuple[int, int]]], reduce: Callable[..., torch.Tensor], a: Arguments
+) -> torch.Tensor:
     y = a["input"]
     for axis, bins in zip(range(-len(edges), 0), edges, strict=True):
         parts = [reduce(y.narrow(axis, low, high - low), axis, True) for low, high in bins]

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator
 from functools import partial
 from operator import itemgetter
-from typing import Any
 
 import torch
 
@@ -30,14 +29,14 @@ def _reshape(site: Site) -> Iterator[Guess]:
             )
 
 
-def _reshaped(order: tuple[int, ...], shape: tuple[int, ...], a: Arguments) -> Any:
+def _reshaped(order: tuple[int, ...], shape: tuple[int, ...], a: Arguments) -> torch.Tensor:
     return a["input"].permute(0, *(1 + axis for axis in order)).reshape(shape)
 
 
 def _pixel_shuffle(site: Site) -> Iterator[Guess]:
     r = site.arguments["upscale_factor"]
 
-    def shuffled(a: Arguments) -> Any:
+    def shuffled(a: Arguments) -> torch.Tensor:
         x = a["input"]
         parts = x.unflatten(-3, (r, r, -1))  # (..., r, r, C, H, W)
         n = x.ndim - 3

@@ -11,7 +11,7 @@ from port import functional as F
 Array = jax.Array
 
 
-def _elu(input: Array, alpha: Any = 1, scale: Any = 1, input_scale: Any = 1) -> Array:
+def _elu(input: Array, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Array:
     if (scale, input_scale) == (1, 1):
         return F.elu(input, alpha)
     negative = alpha * jnp.expm1(jnp.where(input > 0, 0, input) * input_scale)
@@ -36,7 +36,7 @@ def _safe_softmax(input: Array, dim: int, dtype: str | None = None) -> Array:
     return jnp.where(masked, 0, _softmax(jnp.where(masked, 0, input), dim, dtype))
 
 
-def _threshold(input: Array, threshold: Any, value: Any) -> Array:
+def _threshold(input: Array, threshold: float, value: float) -> Array:
     return F.threshold(input, threshold, value)
 
 

@@ -7,31 +7,33 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from custom_vjp import functional as K  # PyTorch's derivatives at kinks, ties and poles
 
 Array = jax.Array
+Operand = jax.Array | float
 
 
-def _add(x: Any, y: Any, *, alpha: Any = 1) -> Array:
+def _add(x: Operand, y: Operand, *, alpha: float = 1) -> Array:
     if _boolean(x) and _boolean(y):
         return jnp.logical_or(x, y)
     return jnp.add(x, y if alpha == 1 else alpha * y)
 
 
-def _boolean(x: Any) -> bool:
+def _boolean(x: Operand) -> bool:
     return isinstance(x, bool) or getattr(x, "dtype", None) == jnp.bool_
 
 
-def _sub(x: Any, y: Any, alpha: Any = 1) -> Array:
+def _sub(x: Operand, y: Operand, alpha: float = 1) -> Array:
     return jnp.subtract(x, y if alpha == 1 else alpha * y)
 
 
-def _rsub(x: Any, y: Any, alpha: Any = 1) -> Array:
+def _rsub(x: Operand, y: Operand, alpha: float = 1) -> Array:
     return jnp.subtract(y, x if alpha == 1 else alpha * x)
 
 
-def _div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Array:
+def _div(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Array:
     if rounding_mode is None:
         return jnp.divide(x, y)
     whole = jnp.issubdtype(jnp.result_type(x, y), jnp.integer)
@@ -43,25 +45,25 @@ def _div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Array:
     return jnp.trunc(jnp.divide(x, y))
 
 
-def _pow(x: Any, exponent: Any) -> Array:
+def _pow(x: Array, exponent: Operand) -> Array:
     if isinstance(exponent, int | float) and exponent == 2:
         return x * x
     return K.pow(x, exponent)
 
 
-def _clamp(x: Array, min: Any = None, max: Any = None) -> Array:
+def _clamp(x: Array, min: Operand | None = None, max: Operand | None = None) -> Array:
     return K.clamp(x, min, max)
 
 
-def _addcmul(x: Any, a: Any, b: Any, *, value: Any = 1) -> Array:
+def _addcmul(x: Array, a: Array, b: Array, *, value: float = 1) -> Array:
     return x + (a * b if value == 1 else value * a * b)
 
 
-def _addcdiv(x: Any, a: Any, b: Any, *, value: Any = 1) -> Array:
+def _addcdiv(x: Array, a: Array, b: Array, *, value: float = 1) -> Array:
     return x + (a / b if value == 1 else value * a / b)
 
 
-def _lerp(start: Any, end: Any, weight: Any) -> Array:
+def _lerp(start: Array, end: Array, weight: Operand) -> Array:
     return start + weight * (end - start)
 
 
@@ -69,24 +71,26 @@ def _round(x: Array, *, decimals: int = 0) -> Array:
     return jnp.round(x, decimals)
 
 
-def _nan_to_num(x: Array, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Array:
+def _nan_to_num(
+    x: Array, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Array:
     return jnp.nan_to_num(x, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
-def _copy(x: Array, source: Any, non_blocking: bool = False) -> Array:
+def _copy(x: Array, source: ArrayLike, non_blocking: bool = False) -> Array:
     del non_blocking
     return jnp.broadcast_to(jnp.asarray(source, x.dtype), x.shape)
 
 
-def _cast(x: Array, dtype: str | None = None, *_: Any, **__: Any) -> Array:
+def _cast(x: Array, dtype: str | None = None, *_: object, **__: object) -> Array:
     return x if dtype is None else x.astype(dtype)
 
 
-def _to_device(x: Array, _device: Any = None, dtype: str | None = None, *_: Any) -> Array:
+def _to_device(x: Array, _device: object = None, dtype: str | None = None, *_: object) -> Array:
     return _cast(x, dtype)
 
 
-def _same(x: Array, *_: Any, **__: Any) -> Array:
+def _same(x: Array, *_: object, **__: object) -> Array:
     return x
 
 

@@ -1,6 +1,6 @@
 """Convolutions, pools, pads, folds and interpolation: PyTorch's operations over `conv`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,6 +9,8 @@ import conv
 from port import functional as F
 
 Array = jax.Array
+Maxima = Array | tuple[Array, Array]  # with their indices
+Sizes = int | Sequence[int]
 
 
 def _convolution(
@@ -29,35 +31,35 @@ def _convolution(
     return getattr(conv, f"conv{dims}d")(input, weight, bias, stride, padding, dilation, groups)
 
 
-def _max_pool(function: Callable[..., Any], indices: bool) -> Callable[..., Any]:
+def _max_pool(function: Callable[..., Maxima], indices: bool) -> Callable[..., Maxima]:
     def max_pool(
         input: Array,
-        kernel_size: Any,
-        stride: Any = (),
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Sizes,
+        stride: Sizes = (),
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         ceil_mode: bool = False,
-    ) -> Any:
+    ) -> Maxima:
         return function(input, kernel_size, stride or None, padding, dilation, ceil_mode, indices)
 
     return max_pool
 
 
-def _avg_pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    def avg_pool(input: Array, kernel_size: Any, stride: Any = (), *others: Any) -> Array:
+def _avg_pool(function: Callable[..., Array]) -> Callable[..., Array]:
+    def avg_pool(input: Array, kernel_size: Sizes, stride: Sizes = (), *others: Any) -> Array:
         return function(input, kernel_size, stride or None, *others)
 
     return avg_pool
 
 
-def _adaptive_max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+def _adaptive_max_pool(function: Callable[..., Maxima]) -> Callable[..., Maxima]:
     return lambda input, output_size: function(input, output_size, return_indices=True)
 
 
-def _max_unpool(function: Callable[..., Any], dims: int) -> Callable[..., Any]:
+def _max_unpool(function: Callable[..., Array], dims: int) -> Callable[..., Array]:
     """Write numbers to their places in a space of any size, whichever pool they come from."""
 
-    def max_unpool(input: Array, indices: Array, output_size: Any, *_: Any) -> Array:
+    def max_unpool(input: Array, indices: Array, output_size: Sequence[int], *_: object) -> Array:
         pairs = list(zip(output_size, input.shape[-dims:], strict=True))
         kernel = tuple(abs(to - n) + 1 for to, n in pairs)
         padding = tuple(max(n - to, 0) for to, n in pairs)
@@ -66,7 +68,7 @@ def _max_unpool(function: Callable[..., Any], dims: int) -> Callable[..., Any]:
     return max_unpool
 
 
-def _fractional_max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+def _fractional_max_pool(function: Callable[..., Maxima]) -> Callable[..., Maxima]:
     return lambda input, kernel_size, output_size, samples: function(
         input, kernel_size, output_size, None, True, samples
     )
@@ -76,21 +78,28 @@ def _constant_pad(input: Array, pad: tuple[int, ...], value: float = 0) -> Array
     return conv.pad(input, pad, "constant", value)
 
 
-def _pad(mode: str) -> Callable[..., Any]:
+def _pad(mode: str) -> Callable[..., Array]:
     return lambda input, pad: conv.pad(input, pad, mode)
 
 
-def _unfold(input: Array, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Array:
+def _unfold(
+    input: Array, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
+) -> Array:
     return conv.unfold(input, kernel_size, dilation, padding, stride)
 
 
 def _fold(
-    input: Array, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+    input: Array,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes,
+    padding: Sizes,
+    stride: Sizes,
 ) -> Array:
     return conv.fold(input, output_size, kernel_size, dilation, padding, stride)
 
 
-def _vector(mode: str, antialias: bool = False) -> Callable[..., Any]:
+def _vector(mode: str, antialias: bool = False) -> Callable[..., Array]:
     """Interpolation as F.interpolate calls it: by size or by factors."""
     if mode.startswith("nearest"):
         return lambda input, size, factors: F.interpolate(input, size, factors, mode)
@@ -99,10 +108,12 @@ def _vector(mode: str, antialias: bool = False) -> Callable[..., Any]:
     )
 
 
-def _sized(mode: str, antialias: bool = False) -> Callable[..., Any]:
+def _sized(mode: str, antialias: bool = False) -> Callable[..., Array]:
     """Interpolation to a size, by factors where there are some."""
 
-    def with_corners(input: Array, size: Any, align_corners: bool | None, *factors: Any) -> Array:
+    def with_corners(
+        input: Array, size: Sequence[int], align_corners: bool | None, *factors: Any
+    ) -> Array:
         fits = bool(factors) and all(
             f is not None and int(n * f) == m
             for f, n, m in zip(factors, input.shape[2:], size, strict=True)
@@ -110,7 +121,7 @@ def _sized(mode: str, antialias: bool = False) -> Callable[..., Any]:
         given, to = (tuple(factors), None) if fits else (None, tuple(size))
         return F.interpolate(input, to, given, mode, align_corners, antialias=antialias)
 
-    def nearest(input: Array, size: Any, *factors: Any) -> Array:
+    def nearest(input: Array, size: Sequence[int], *factors: Any) -> Array:
         return with_corners(input, size, None, *factors)
 
     return nearest if mode.startswith("nearest") else with_corners

@@ -5,19 +5,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 Array = jax.Array
 
 
-def _arange(start: Any, end: Any = None, step: Any = 1, *, dtype: str | None = None) -> Array:
+def _arange(
+    start: float, end: float | None = None, step: float = 1, *, dtype: str | None = None
+) -> Array:
     return jnp.arange(start, end, step, dtype=dtype)
 
 
-def _linspace(start: Any, end: Any, steps: int, *, dtype: str | None = None) -> Array:
+def _linspace(start: float, end: float, steps: int, *, dtype: str | None = None) -> Array:
     return jnp.linspace(start, end, steps, dtype=dtype)
 
 
-def _full(size: Sequence[int], value: Any, *, dtype: str | None = None) -> Array:
+def _full(size: Sequence[int], value: ArrayLike, *, dtype: str | None = None) -> Array:
     return jnp.full(tuple(size), value, dtype)
 
 
@@ -25,7 +28,7 @@ def _filled(value: float) -> Callable[..., Array]:
     return lambda size, *, dtype=None: jnp.full(tuple(size), value, dtype or "float32")
 
 
-def _full_like(x: Array, value: Any, *, dtype: str | None = None) -> Array:
+def _full_like(x: Array, value: ArrayLike, *, dtype: str | None = None) -> Array:
     return jnp.full(x.shape, value, dtype or x.dtype)
 
 
@@ -37,11 +40,13 @@ def _new(value: float) -> Callable[..., Array]:
     return lambda x, size, *, dtype=None: jnp.full(tuple(size), value, dtype or x.dtype)
 
 
-def _new_full(x: Array, size: Sequence[int], value: Any, *, dtype: str | None = None) -> Array:
+def _new_full(
+    x: Array, size: Sequence[int], value: ArrayLike, *, dtype: str | None = None
+) -> Array:
     return jnp.full(tuple(size), value, dtype or x.dtype)
 
 
-def _fill(x: Array, value: Any) -> Array:
+def _fill(x: Array, value: ArrayLike) -> Array:
     return jnp.full(x.shape, value, x.dtype)
 
 
@@ -49,7 +54,7 @@ def _eye(n: int, m: int | None = None, *, dtype: str | None = None) -> Array:
     return jnp.eye(n, m, dtype=dtype or "float32")
 
 
-def _scalar(value: Any, *, dtype: str | None = None) -> Array:
+def _scalar(value: ArrayLike, *, dtype: str | None = None) -> Array:
     return jnp.asarray(value, dtype or "float32")
 
 

@@ -1,6 +1,6 @@
 """Fourier transforms, and complex numbers as pairs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,12 @@ Array = jax.Array
 def _over(function: Callable[..., Array], dims: tuple[int, ...] | None) -> Callable[..., Array]:
     """Return a transform over several axes, those given by default."""
 
-    def transform(x: Array, s: Any = None, dim: Any = dims, norm: str | None = None) -> Array:
+    def transform(
+        x: Array,
+        s: Sequence[int] | None = None,
+        dim: Sequence[int] | None = dims,
+        norm: str | None = None,
+    ) -> Array:
         return function(x, s, dim, norm)
 
     return transform

@@ -5,13 +5,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from ._shapes import place
 
 Array = jax.Array
 
 
-def _where_indexed(indices: Sequence[Array | None]) -> tuple[Any, ...]:
+def _where_indexed(indices: Sequence[Array | None]) -> tuple[slice | Array, ...]:
     return tuple(slice(None) if i is None else i for i in indices)
 
 
@@ -62,26 +63,26 @@ def _gather(x: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> A
     return x[_positions(index, dim)] if x.ndim else jnp.broadcast_to(x, index.shape)
 
 
-def _scatter(x: Array, dim: int, index: Array, source: Any) -> Array:
+def _scatter(x: Array, dim: int, index: Array, source: ArrayLike) -> Array:
     return x.at[_positions(index, dim)].set(_like(source, index, x))
 
 
-def _scatter_add(x: Array, dim: int, index: Array, source: Any) -> Array:
+def _scatter_add(x: Array, dim: int, index: Array, source: ArrayLike) -> Array:
     return x.at[_positions(index, dim)].add(_like(source, index, x))
 
 
-def _like(source: Any, index: Array, x: Array) -> Array:
+def _like(source: ArrayLike, index: Array, x: Array) -> Array:
     """Return the part of what is scattered that the index reaches."""
     source = jnp.asarray(source, x.dtype)
     return source[tuple(slice(n) for n in index.shape)] if source.ndim else source
 
 
-def _index_add(x: Array, dim: int, index: Array, source: Array, *, alpha: Any = 1) -> Array:
+def _index_add(x: Array, dim: int, index: Array, source: Array, *, alpha: float = 1) -> Array:
     where = (slice(None),) * place(dim, x.ndim) + (index,)
     return x.at[where].add(source if alpha == 1 else alpha * source)
 
 
-def _masked_fill(x: Array, mask: Array, value: Any) -> Array:
+def _masked_fill(x: Array, mask: Array, value: ArrayLike) -> Array:
     return jnp.where(mask, jnp.asarray(value, x.dtype), x)
 
 

@@ -47,7 +47,7 @@ def _instance_norm(
 
 def _norm_at_rest(
     input: Array, weight: Optional, bias: Optional, mean: Array, var: Array, _: float, eps: float
-) -> tuple[Any, ...]:
+) -> tuple[Array, None, None]:
     return F.batch_norm(input, mean, var, weight, bias, eps=eps), None, None
 
 
@@ -60,7 +60,7 @@ def _norm_functional(
     training: bool,
     momentum: float,
     eps: float,
-) -> tuple[Any, ...]:
+) -> tuple[Array, None, None, Optional, Optional]:
     y, mean, var = F.batch_norm_update(
         input, running_mean, running_var, weight, bias, training, momentum, eps
     )
@@ -69,7 +69,7 @@ def _norm_functional(
 
 def _norm_without_stats(
     input: Array, weight: Optional, bias: Optional, training: bool, momentum: float, eps: float
-) -> tuple[Any, ...]:
+) -> tuple[Array, None, None]:
     return F.batch_norm(input, None, None, weight, bias, training, momentum, eps), None, None
 
 
@@ -84,7 +84,7 @@ def _layer_norm(
     return F.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
-def _native_layer_norm(*arguments: Any) -> tuple[Any, ...]:
+def _native_layer_norm(*arguments: Any) -> tuple[Array, None, None]:
     return _layer_norm(*arguments), None, None
 
 
@@ -108,7 +108,7 @@ def _native_group_norm(
     area: int,
     group: int,
     eps: float,
-) -> tuple[Any, ...]:
+) -> tuple[Array, None, None]:
     del n, c, area
     return F.group_norm(input, group, weight, bias, eps), None, None
 
@@ -124,7 +124,7 @@ def _embedding(
     return F.embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
 
 
-def _addmm(input: Array, a: Array, b: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+def _addmm(input: Array, a: Array, b: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     product = jnp.matmul(a, b)
     product = product if alpha == 1 else alpha * product
     return product + (input if beta == 1 else beta * input)
@@ -139,8 +139,8 @@ def _attention_for_cpu(
     *,
     attn_mask: Optional = None,
     scale: float | None = None,
-    rng: Any = None,
-) -> tuple[Any, ...]:
+    rng: Array | None = None,
+) -> tuple[Array, None]:
     return _attention(
         query, key, value, attn_mask, dropout_p, is_causal, scale=scale, rng=rng
     ), None
@@ -156,14 +156,14 @@ def _attention(
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
-    rng: Any = None,
+    rng: Array | None = None,
 ) -> Array:
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa, rng=rng
     )
 
 
-def _einsum(equation: str, operands: tuple[Array, ...], *, path: Any = None) -> Array:
+def _einsum(equation: str, operands: tuple[Array, ...], *, path: object = None) -> Array:
     del path
     return jnp.einsum(equation.replace(" ", ""), *operands)
 

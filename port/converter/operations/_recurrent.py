@@ -54,7 +54,7 @@ def _layer(
     return outputs, last
 
 
-def _recurrent(step: Step, several: bool) -> Callable[..., Any]:
+def _recurrent(step: Step, several: bool) -> Callable[..., tuple[Array, ...]]:
     """Return the layers of a network, over (T, N, C) or with batch_first (N, T, C)."""
 
     def run(
@@ -68,7 +68,7 @@ def _recurrent(step: Step, several: bool) -> Callable[..., Any]:
         bidirectional: bool,
         batch_first: bool,
         *,
-        rng: Any = None,
+        rng: Array | None = None,
     ) -> tuple[Array, ...]:
         states: State = tuple(state) if several else (state,)
         directions = 1 + bidirectional

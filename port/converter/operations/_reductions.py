@@ -15,14 +15,14 @@ Array = jax.Array
 Dims = int | Sequence[int] | None
 
 
-def axes(dim: Dims) -> Any:
+def axes(dim: Dims) -> int | tuple[int, ...] | None:
     """Return JAX's axes for PyTorch's dimensions: none, or an empty list, are all."""
     if isinstance(dim, int) or dim is None:
         return dim
     return tuple(dim) or None
 
 
-def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+def _reduction(function: Callable[..., Array]) -> Callable[..., Array]:
     """Reduce over dimensions, after a cast."""
 
     def reduce(
@@ -33,7 +33,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     return reduce
 
 
-def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
+def _whole(function: Callable[..., Array]) -> Callable[..., Array]:
     """Reduce over everything, after a cast."""
 
     def reduce(x: Array, *, dtype: str | None = None) -> Array:
@@ -46,7 +46,7 @@ def _prod(x: Array, dim: int, keepdim: bool = False, *, dtype: str | None = None
     return _reduction(jnp.prod)(x, dim, keepdim, dtype=dtype)
 
 
-def _cumulative(function: Callable[..., Any]) -> Callable[..., Any]:
+def _cumulative(function: Callable[..., Array]) -> Callable[..., Array]:
     def accumulate(x: Array, dim: int, *, dtype: str | None = None) -> Array:
         x = x if dtype is None else x.astype(dtype)
         return function(x, axis=dim) if x.ndim else x
@@ -71,7 +71,7 @@ def _var_mean(x: Array, dim: Dims = None, **settings: Any) -> tuple[Array, Array
     return _var(x, dim, **settings), mean
 
 
-def _arg(function: Callable[..., Any]) -> Callable[..., Any]:
+def _arg(function: Callable[..., Array]) -> Callable[..., Array]:
     return lambda x, dim=None, keepdim=False: function(x, axis=dim, keepdims=keepdim)
 
 

@@ -75,7 +75,7 @@ def bounds(start: int | None, end: int | None, size: int) -> tuple[int, int]:
     return start, max(start, end)
 
 
-def cut(dim: int, start: int | None, end: int | None, step: int, x: Array) -> Any:
+def cut(dim: int, start: int | None, end: int | None, step: int, x: Array) -> tuple[slice, ...]:
     """Return the index that a slice of one dimension is."""
     dim = place(dim, x.ndim)
     start, end = bounds(start, end, x.shape[dim])
@@ -99,7 +99,7 @@ def _slice_scatter(
     return x.at[cut(dim, start, end, step, x)].set(source.astype(x.dtype))
 
 
-def _select_index(x: Array, dim: int, index: int) -> Any:
+def _select_index(x: Array, dim: int, index: int) -> tuple[slice | int, ...]:
     return (slice(None),) * place(dim, x.ndim) + (index,)
 
 
@@ -181,7 +181,7 @@ def _as_strided(
     return x.reshape(-1)[index]
 
 
-def _movedim(x: Array, source: Any, destination: Any) -> Array:
+def _movedim(x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     return jnp.moveaxis(x, source, destination)
 
 
@@ -204,7 +204,7 @@ def _meshgrid(tensors: Sequence[Array], *, indexing: str = "ij") -> tuple[Array,
     return tuple(jnp.meshgrid(*tensors, indexing=indexing))
 
 
-def _reshape(x: Array, shape: Sequence[int], *_: Any) -> Array:
+def _reshape(x: Array, shape: Sequence[int], *_: object) -> Array:
     return x.reshape(tuple(shape))
 
 

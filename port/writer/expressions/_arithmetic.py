@@ -1,7 +1,6 @@
 """Operators, powers, products of matrices, reductions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from .._text import SIGN, Text, axes, binary, call, held, method
 
@@ -13,23 +12,23 @@ def _operator(sign: str) -> Expression:
 
 
 def _add(sign: str) -> Expression:
-    def add(x: Any, y: Any, alpha: Any = 1) -> Text:
+    def add(x: object, y: object, alpha: object = 1) -> Text:
         return binary(sign, x, y if alpha == 1 else binary("*", alpha, y))
 
     return add
 
 
-def _rsub(x: Any, y: Any, alpha: Any = 1) -> Text:
+def _rsub(x: object, y: object, alpha: object = 1) -> Text:
     return binary("-", y, x if alpha == 1 else binary("*", alpha, x))
 
 
-def _power(x: Any, exponent: Any) -> Text:
+def _power(x: object, exponent: object) -> Text:
     if exponent == 2 and not isinstance(exponent, Text):
         return call("jnp.square", x)
     return call("K.pow", x, exponent)
 
 
-def _divide(x: Any, y: Any, rounding_mode: str | None = None) -> Text:
+def _divide(x: object, y: object, rounding_mode: str | None = None) -> Text:
     if rounding_mode is None:
         return binary("/", x, y)
     if rounding_mode == "floor":
@@ -37,31 +36,33 @@ def _divide(x: Any, y: Any, rounding_mode: str | None = None) -> Text:
     return call('OPERATIONS["aten.div.Tensor_mode"]', x, y, rounding_mode=rounding_mode)
 
 
-def _addcmul(x: Any, a: Any, b: Any, value: Any = 1) -> Text:
+def _addcmul(x: object, a: object, b: object, value: object = 1) -> Text:
     product = binary("*", a, b)
     return binary("+", x, product if value == 1 else binary("*", value, product))
 
 
-def _lerp(start: Any, end: Any, weight: Any) -> Text:
+def _lerp(start: object, end: object, weight: object) -> Text:
     return binary("+", start, binary("*", weight, binary("-", end, start)))
 
 
-def _addmm(x: Any, a: Any, b: Any, beta: Any = 1, alpha: Any = 1) -> Text:
+def _addmm(x: object, a: object, b: object, beta: object = 1, alpha: object = 1) -> Text:
     product = binary("@", a, b)
     return _add("+")(x if beta == 1 else binary("*", beta, x), product, alpha)
 
 
-def _matmul(x: Any, y: Any) -> Text:
+def _matmul(x: object, y: object) -> Text:
     return binary("@", x, y)
 
 
-def _einsum(equation: str, operands: Sequence[Any], path: Any = None) -> Text:
+def _einsum(equation: str, operands: Sequence[object], path: object = None) -> Text:
     del path
     return call("jnp.einsum", equation.replace(" ", ""), *operands)
 
 
 def _reduction(name: str) -> Expression:
-    def reduce(x: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Text:
+    def reduce(
+        x: object, dim: object = None, keepdim: object = False, dtype: object = None
+    ) -> Text:
         source = x if dtype is None else method(x, "astype", dtype)
         over = () if dim in ((), None) else (axes(dim),)
         return method(source, name, *over, **({} if keepdim is False else {"keepdims": keepdim}))
@@ -74,7 +75,7 @@ def _whole(name: str) -> Expression:
 
 
 def _arg(name: str) -> Expression:
-    def reduce(x: Any, dim: Any = None, keepdim: Any = False) -> Text:
+    def reduce(x: object, dim: object = None, keepdim: object = False) -> Text:
         return method(x, name, *[dim] * (dim is not None), **{"keepdims": True} if keepdim else {})
 
     return reduce

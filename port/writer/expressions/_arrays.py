@@ -1,7 +1,6 @@
 """Casts, arrays made from numbers, and what samples others."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from ...converter import DType
 from ...functional._cdist import MODES
@@ -10,27 +9,27 @@ from .._text import Text, call, held, method, write
 Expression = Callable[..., Text]
 
 
-def _cast(x: Any, dtype: Any = None, *_: Any, **__: Any) -> Text:
+def _cast(x: object, dtype: object = None, *_: object, **__: object) -> Text:
     return Text(write(x)) if dtype is None else method(x, "astype", dtype)
 
 
-def _same(x: Any, *_: Any, **__: Any) -> Text:
+def _same(x: object, *_: object, **__: object) -> Text:
     return x if isinstance(x, Text) else Text(write(x))
 
 
-def _full(size: Any, value: Any, dtype: Any = None) -> Text:
+def _full(size: object, value: object, dtype: object = None) -> Text:
     return call("jnp.full", size, value, *[] if dtype is None else [dtype])
 
 
 def _filled(name: str) -> Expression:
-    def fill(size: Any, *_: Any, dtype: Any = None) -> Text:
+    def fill(size: object, *_: object, dtype: object = None) -> Text:
         return call(f"jnp.{name}", size, *[DType("float32") if dtype is None else dtype])
 
     return fill
 
 
 def _new(name: str) -> Expression:
-    def fill(x: Any, size: Any, dtype: Any = None) -> Text:
+    def fill(x: object, size: object, dtype: object = None) -> Text:
         return call(f"jnp.{name}", size, Text(f"{held(x)}.dtype") if dtype is None else dtype)
 
     return fill
@@ -40,24 +39,26 @@ def _like(name: str) -> Expression:
     return lambda x, dtype=None: call(f"jnp.{name}", x, *[] if dtype is None else [dtype])
 
 
-def _fill(x: Any, value: Any) -> Text:
+def _fill(x: object, value: object) -> Text:
     return call("jnp.full_like", x, value)
 
 
-def _copy(x: Any, source: Any, *_: Any) -> Text:
+def _copy(x: object, source: object, *_: object) -> Text:
     taken = method(source, "astype", Text(f"{held(x)}.dtype"))
     return call("jnp.broadcast_to", taken, Text(f"{held(x)}.shape"))
 
 
-def _arange(*bounds: Any, dtype: Any = None) -> Text:
+def _arange(*bounds: object, dtype: object = None) -> Text:
     return call("jnp.arange", *bounds, **{} if dtype is None else {"dtype": dtype})
 
 
-def _linspace(start: Any, end: Any, steps: Any, dtype: Any = None) -> Text:
+def _linspace(start: object, end: object, steps: object, dtype: object = None) -> Text:
     return call("jnp.linspace", start, end, steps, **{} if dtype is None else {"dtype": dtype})
 
 
-def _grid_sample(x: Any, grid: Any, mode: Any, padding: Any, align_corners: Any) -> Text:
+def _grid_sample(
+    x: object, grid: object, mode: Text | int, padding: Text | int, align_corners: object
+) -> Text:
     if isinstance(mode, Text) or isinstance(padding, Text):
         return call(
             'OPERATIONS["aten.grid_sampler.default"]', x, grid, mode, padding, align_corners
@@ -67,7 +68,7 @@ def _grid_sample(x: Any, grid: Any, mode: Any, padding: Any, align_corners: Any)
     return call("F.grid_sample", x, grid, **modes, **edges, align_corners=align_corners)
 
 
-def _cdist(x1: Any, x2: Any, p: Any = 2, compute_mode: Any = None) -> Text:
+def _cdist(x1: object, x2: object, p: object = 2, compute_mode: Text | int | None = None) -> Text:
     if isinstance(compute_mode, Text):
         return call('OPERATIONS["aten.cdist.default"]', x1, x2, p, compute_mode)
     power = {} if p == 2 and not isinstance(p, Text) else {"p": p}
@@ -75,25 +76,25 @@ def _cdist(x1: Any, x2: Any, p: Any = 2, compute_mode: Any = None) -> Text:
     return call("F.cdist", x1, x2, **power, **mode)
 
 
-def _meshgrid(tensors: Sequence[Any], indexing: str = "ij") -> Text:
+def _meshgrid(tensors: Sequence[object], indexing: str = "ij") -> Text:
     return call("jnp.meshgrid", *tensors, indexing=indexing)
 
 
-def _embedding(weight: Any, indices: Any, *_: Any) -> Text:
+def _embedding(weight: object, indices: object, *_: object) -> Text:
     return call("F.embedding", indices, weight)
 
 
-def _bernoulli(x: Any, p: Any = None, rng: Any = None) -> Text:
+def _bernoulli(x: object, p: object = None, rng: object = None) -> Text:
     drawn = call("jax.random.bernoulli", rng, x if p is None else p, Text(f"{held(x)}.shape"))
     return method(drawn, "astype", Text(f"{held(x)}.dtype"))
 
 
-def _type_as(x: Any, other: Any) -> Text:
+def _type_as(x: object, other: object) -> Text:
     return method(x, "astype", Text(f"{held(other)}.dtype"))
 
 
-def _interpolated(mode: str, **more: Any) -> Expression:
-    def by_size(x: Any, size: Any, *others: Any) -> Text:
+def _interpolated(mode: str, **more: object) -> Expression:
+    def by_size(x: object, size: object, *others: object) -> Text:
         corners = [] if mode.startswith("nearest") else [others[0]]
         factors = others[len(corners)]
         given = {"size": size} if size is not None else {"scale_factor": _one(factors)}
@@ -104,16 +105,16 @@ def _interpolated(mode: str, **more: Any) -> Expression:
     return by_size
 
 
-def _one(values: Any) -> Any:
+def _one(values: object) -> object:
     """Return one number for several that are the same."""
     return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values
 
 
-def _item(x: Any, index: Any) -> Text:
+def _item(x: object, index: object) -> Text:
     return Text(f"{held(x)}[{write(index)}]")
 
 
-def _size(x: Any, dim: Any) -> Text:
+def _size(x: object, dim: object) -> Text:
     return Text(f"{held(x)}.shape[{write(dim)}]")
 
 
