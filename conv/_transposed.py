@@ -21,7 +21,7 @@ from ._transposed_sizes import (
 from .lowering import given
 
 # stride, padding, output_padding, groups, dilation
-Arguments = tuple[IntOrTuple, IntOrTuple, IntOrTuple, int, IntOrTuple]
+TransposedArguments = tuple[IntOrTuple, IntOrTuple, IntOrTuple, int, IntOrTuple]
 
 
 def as_forward_kernel(weight: jax.Array, groups: int) -> jax.Array:
@@ -66,7 +66,7 @@ def _conv_transpose(
     input: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None,
-    arguments: Arguments,
+    arguments: TransposedArguments,
     precision: lax.PrecisionLike,
     preferred_element_type: DTypeLike | None,
 ) -> jax.Array:

@@ -22,7 +22,7 @@ def square() -> tuple[np.ndarray, ...]:
 # Row 10
 
 
-def mean_jax(x: np.ndarray) -> Results:
+def mean_jax(x: Any) -> Results:
     """Differentiate a = mean(3 y^2), y = x - 2, by jax.grad, by backward and by hand."""
     return {
         "a": jax.jit(grad.mean_of_squares)(x),
@@ -61,7 +61,7 @@ def walk(node: Any) -> str:
     return ", ".join(names)
 
 
-def graph_jax(x: np.ndarray) -> Results:
+def graph_jax(x: Any) -> Results:
     """Ask which operation made y, and walk back to x."""
     y: Any = grad.graph(lambda x: x - 2, x)
     back = y.grad_fn.next_functions[0][0]
@@ -101,7 +101,7 @@ def flow(node: Any) -> str:
     return " -> ".join(["x", *chain])
 
 
-def flow_jax(x: np.ndarray) -> Results:
+def flow_jax(x: Any) -> Results:
     """Read the flow chart off the traced program, and draw it."""
     graph: Any = grad.graph(grad.mean_of_squares, x)
     drawing = graph.to_svg()
@@ -112,7 +112,7 @@ def flow_jax(x: np.ndarray) -> Results:
     }
 
 
-def flow_torch(x: np.ndarray) -> Results:
+def flow_torch(x: Any) -> Results:
     """Read the flow chart off the graph that the computation left behind."""
     y = torch.tensor(x, requires_grad=True) - 2
     a = (y * y * 3).mean()
@@ -132,7 +132,7 @@ def flow_torch(x: np.ndarray) -> Results:
 # Row 13
 
 
-def jacobian_jax(x: np.ndarray) -> Results:
+def jacobian_jax(x: Any) -> Results:
     """Put the Jacobian of a map from R^4 to R^1 beside the gradient."""
     jacobian = jax.jit(jax.jacobian(lambda v: grad.mean_of_squares(v.reshape(2, 2))[None]))
     gradient = jax.jit(jax.grad(grad.mean_of_squares))(x)

@@ -32,7 +32,7 @@ def kernels_and_signal() -> tuple[np.ndarray, ...]:
 # Row 1
 
 
-def matrix_jax(kernels: np.ndarray, x: np.ndarray) -> Results:
+def matrix_jax(kernels: Any, x: Any) -> Results:
     """Stack and shift each kernel, and multiply."""
     k = kernels.shape[1]
     layers = jax.jit(conv.conv_matrix, static_argnums=1)(kernels, x.size)
@@ -73,13 +73,13 @@ def matrix_torch(kernels: Any, x: Any) -> Results:
 # Row 2
 
 
-def vectors_jax(kernels: np.ndarray, x: np.ndarray) -> Results:
+def vectors_jax(kernels: Any, x: Any) -> Results:
     """Convolve: one vector a kernel."""
     y = jax.jit(conv.conv1d)(x[None], kernels[:, None])
     return {"vectors": y.shape[0], "their length": y.shape[1], "values": y}
 
 
-def vectors_torch(kernels: np.ndarray, x: np.ndarray) -> Results:
+def vectors_torch(kernels: Any, x: Any) -> Results:
     """Convolve: one vector a kernel."""
     y = F.conv1d(torch.tensor(x)[None], torch.tensor(kernels)[:, None])
     return {"vectors": y.shape[0], "their length": y.shape[1], "values": y}
@@ -93,13 +93,13 @@ def times() -> tuple[np.ndarray, ...]:
     return (np.arange(1, 65, dtype=np.float32),)
 
 
-def signal_jax(omega: np.ndarray) -> Results:
+def signal_jax(omega: Any) -> Results:
     """Sample a signal, a function of time, at every point of its domain."""
 
-    def mono(t: jax.Array) -> jax.Array:
+    def mono(t: Any) -> Any:
         return jnp.stack([jnp.sin(t / 4) * jnp.exp(-t / 32)])
 
-    def stereo(t: jax.Array) -> jax.Array:
+    def stereo(t: Any) -> Any:
         return jnp.stack([jnp.sin(t / 4) * jnp.exp(-t / 32), jnp.cos(t / 3) * t / 64])
 
     x1 = jax.jit(jax.vmap(mono, out_axes=1))(omega)
@@ -107,13 +107,13 @@ def signal_jax(omega: np.ndarray) -> Results:
     return {"mono": x1.shape, "stereo": x2.shape, "mono samples": x1, "stereo samples": x2}
 
 
-def signal_torch(omega: np.ndarray) -> Results:
+def signal_torch(omega: Any) -> Results:
     """Sample a signal, a function of time, at every point of its domain."""
 
-    def mono(t: torch.Tensor) -> torch.Tensor:
+    def mono(t: Any) -> Any:
         return torch.stack([torch.sin(t / 4) * torch.exp(-t / 32)])
 
-    def stereo(t: torch.Tensor) -> torch.Tensor:
+    def stereo(t: Any) -> Any:
         return torch.stack([torch.sin(t / 4) * torch.exp(-t / 32), torch.cos(t / 3) * t / 64])
 
     x1 = torch.vmap(mono, out_dims=1)(torch.tensor(omega))
@@ -134,7 +134,7 @@ def stereo_and_kernels() -> tuple[np.ndarray, ...]:
     return normal(4, (2, N), (M, 2, K))
 
 
-def products_jax(x: np.ndarray, kernels: np.ndarray) -> Results:
+def products_jax(x: Any, kernels: Any) -> Results:
     """Take each sample as the scalar product of a kernel with a window."""
     product = jax.jit(conv.scalar_products)
     layers = [product(x[c : c + 1], kernels[:, c : c + 1]) for c in range(x.shape[0])]

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from torch.autograd.function import FunctionCtx
 
 import custom_vjp
 
@@ -23,12 +22,12 @@ class Add(torch.autograd.Function):
     """The sum of two tensors; the gradient goes to both."""
 
     @staticmethod
-    def forward(_ctx: FunctionCtx, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    def forward(_ctx: Any, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
         """Add."""
         return x1 + x2
 
     @staticmethod
-    def backward(_ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(_ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Copy."""
         return gradient, gradient
 
@@ -37,12 +36,12 @@ class Split(torch.autograd.Function):
     """Two copies of a tensor; their gradients are added."""
 
     @staticmethod
-    def forward(_ctx: FunctionCtx, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(_ctx: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Copy."""
         return x.clone(), x.clone()
 
     @staticmethod
-    def backward(_ctx: FunctionCtx, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    def backward(_ctx: Any, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """Add."""
         return first + second
 
@@ -51,7 +50,7 @@ class Max(torch.autograd.Function):
     """The largest element; the gradient goes to wherever it stands."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         """Take the maximum, and keep where it stands."""
         y = x.max()
         ctx.save_for_backward(x == y)
@@ -67,7 +66,7 @@ class Max(torch.autograd.Function):
 # Row 19
 
 
-def add_jax(x1: np.ndarray, x2: np.ndarray) -> Results:
+def add_jax(x1: Any, x2: Any) -> Results:
     """Go back from mean(add(x1, x2))."""
 
     def program(x1: jax.Array, x2: jax.Array) -> jax.Array:
@@ -89,7 +88,7 @@ def add_torch(x1: Any, x2: Any) -> Results:
 # Row 20
 
 
-def split_jax(x: np.ndarray) -> Results:
+def split_jax(x: Any) -> Results:
     """Go back from mean(x1 + x2), where x1 and x2 are the copies of x: first to them, then on."""
 
     def head(copies: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -119,7 +118,7 @@ def split_torch(x: Any) -> Results:
 # Row 21
 
 
-def max_jax(x: np.ndarray, tied: np.ndarray) -> Results:
+def max_jax(x: Any, tied: Any) -> Results:
     """Go back from the maximum, without ties and with, and compare with the library's own."""
     gradient = jax.jit(jax.grad(custom_vjp.max))
     return {
@@ -133,7 +132,7 @@ def max_jax(x: np.ndarray, tied: np.ndarray) -> Results:
     }
 
 
-def max_torch(x: np.ndarray, tied: np.ndarray) -> Results:
+def max_torch(x: Any, tied: Any) -> Results:
     """Go back from the maximum, without ties and with, and compare with the library's own."""
 
     def gradient(function: Callable[[torch.Tensor], Any], x: Any) -> torch.Tensor:
@@ -155,7 +154,7 @@ def max_torch(x: np.ndarray, tied: np.ndarray) -> Results:
 # Row 22
 
 
-def networks_jax(w: np.ndarray, batch: np.ndarray) -> Results:
+def networks_jax(w: Any, batch: Any) -> Results:
     """Put each function between two layers; one signal, then a batch of them."""
 
     def with_add(w: jax.Array, x: jax.Array) -> jax.Array:

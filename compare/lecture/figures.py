@@ -38,12 +38,7 @@ def inputs() -> tuple[np.ndarray, ...]:
 
 
 def draw(
-    kernels: np.ndarray,
-    x: np.ndarray,
-    omega: np.ndarray,
-    stereo: np.ndarray,
-    thick: np.ndarray,
-    square: np.ndarray,
+    kernels: Any, x: Any, omega: Any, stereo: Any, thick: Any, square: Any
 ) -> tuple[list[Figure], str]:
     """Compute what the figures show, and draw it: four figures, and the flow chart as SVG."""
     layers = jax.jit(conv.conv_matrix, static_argnums=1)(kernels, x.size)
@@ -61,14 +56,7 @@ def draw(
     return drawn, grad.graph(grad.mean_of_squares, square).to_svg()
 
 
-def figures_jax(
-    kernels: np.ndarray,
-    x: np.ndarray,
-    omega: np.ndarray,
-    stereo: np.ndarray,
-    thick: np.ndarray,
-    square: np.ndarray,
-) -> Results:
+def figures_jax(kernels: Any, x: Any, omega: Any, stereo: Any, thick: Any, square: Any) -> Results:
     """Draw, and read the data back from the drawings."""
     (layers, vectors, signals, products), chart = draw(kernels, x, omega, stereo, thick, square)
     signal, kernel, samples = _figures.images(products)

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,7 +26,7 @@ def short_signal() -> tuple[np.ndarray, ...]:
     return (np.array([[1, 2, 3]], np.float32),)
 
 
-def signature_text(function: Callable[..., Any], own: set[str]) -> str:
+def signature_text(function: Any, own: Any) -> str:
     """Write a signature's parameters with their defaults, without those of one library only."""
     return ", ".join(
         name if p.default is p.empty else f"{name}={p.default!r}"
@@ -36,13 +35,13 @@ def signature_text(function: Callable[..., Any], own: set[str]) -> str:
     )
 
 
-def unexplained(function: Callable[..., Any], names: str) -> list[str]:
+def unexplained(function: Any, names: Any) -> list[str]:
     """Name the parameters that a documentation does not mention."""
     text = inspect.getdoc(function) or ""
     return [name for name in re.findall(r"(\w+)(?:=|,|$)", names) if name not in text]
 
 
-def documentation_jax(x: np.ndarray) -> Results:
+def documentation_jax(x: Any) -> Results:
     """Read what `conv.Conv1d?` and `conv.conv1d?` show, and try the padding modes."""
     layer = signature_text(conv.Conv1d, own={"rngs", "dtype"})
     function = signature_text(conv.conv1d, own={"precision", "preferred_element_type"})
@@ -60,7 +59,7 @@ def documentation_jax(x: np.ndarray) -> Results:
     return results
 
 
-def documentation_torch(x: np.ndarray) -> Results:
+def documentation_torch(x: Any) -> Results:
     """Read what `nn.Conv1d?` and `F.conv1d?` show, and try the padding modes."""
     layer = signature_text(torch.nn.Conv1d, own={"device", "dtype"})
     # F.conv1d is compiled; its documentation begins with the signature.
@@ -91,7 +90,7 @@ def uniform(seed: int, x: tuple[int, ...], weight: tuple[int, ...]) -> tuple[np.
     )
 
 
-def stereo_3_jax(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Results:
+def stereo_3_jax(x: Any, weight: Any, bias: Any) -> Results:
     """Make the layer, look at its sizes, give it the shared weight and convolve."""
     layer: Any = conv.Conv1d(2, 16, 3, rngs=nnx.Rngs(0))
     sizes = {"weight": layer.weight.shape, "bias": layer.bias.shape}
@@ -118,7 +117,7 @@ def stereo_3_torch(x: Any, weight: Any, bias: Any) -> Results:
     }
 
 
-def stereo_5_jax(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Results:
+def stereo_5_jax(x: Any, weight: Any, bias: Any) -> Results:
     """Use kernels of length 5 on the same signal."""
     layer: Any = conv.Conv1d(2, 16, 5, rngs=nnx.Rngs(0))
     layer.weight[...], layer.bias[...] = weight, bias
@@ -143,7 +142,7 @@ def stereo_5_torch(x: Any, weight: Any, bias: Any) -> Results:
     }
 
 
-def image_jax(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Results:
+def image_jax(x: Any, weight: Any, bias: Any) -> Results:
     """Convolve an image of 20 channels with kernels of 3 x 5 pixels."""
     layer: Any = conv.Conv2d(20, 16, (3, 5), rngs=nnx.Rngs(0))
     sizes = {"weight": layer.weight.shape}
@@ -170,7 +169,7 @@ def image_torch(x: Any, weight: Any, bias: Any) -> Results:
     }
 
 
-def padded_jax(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Results:
+def padded_jax(x: Any, weight: Any, bias: Any) -> Results:
     """Pad by 1 above and below, by 2 left and right: the output is as large as the input."""
     layer: Any = conv.Conv2d(20, 16, (3, 5), 1, (1, 2), rngs=nnx.Rngs(0))
     layer.weight[...], layer.bias[...] = weight, bias

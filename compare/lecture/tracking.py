@@ -24,7 +24,7 @@ def draws() -> tuple[np.ndarray, ...]:
     return rng.standard_normal((4, 3)).astype(np.float32), np.array([0.1, 1, 0.0001], np.float32)
 
 
-def crazy_jax(x: np.ndarray, v: np.ndarray) -> Results:
+def crazy_jax(x: Any, v: Any) -> Results:
     """Double until the norm reaches 1000, and go back: one compiled program, loop and all."""
 
     def program(x: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
@@ -55,7 +55,7 @@ def crazy_torch(x: Any, v: Any) -> Results:
     return {"i": i, "gradient": first.grad, "y": y, "i of another x": other}
 
 
-def reading_jax(x: np.ndarray, v: np.ndarray) -> Results:
+def reading_jax(x: Any, v: Any) -> Results:
     """Read the number of doublings off the gradient: gradient / v = 2^(i+1), whatever x was."""
 
     def program(x: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -97,7 +97,7 @@ def line() -> tuple[np.ndarray, ...]:
     return np.arange(1, 4, dtype=np.float32), np.ones(3, np.float32)
 
 
-def both_jax(x: np.ndarray, w: np.ndarray) -> Results:
+def both_jax(x: Any, w: Any) -> Results:
     """Track both arguments of z = w @ x."""
     to_x, to_w = jax.jit(lambda x, w: grad.backward(grad.dot, (x, w)))(x, w)
     return {"z": jax.jit(grad.dot)(x, w), "dz/dx": to_x, "dz/dw": to_w}
@@ -112,7 +112,7 @@ def both_torch(x: Any, w: Any) -> Results:
     return {"z": z, "dz/dx": x.grad, "dz/dw": w.grad}
 
 
-def one_jax(x: np.ndarray, w: np.ndarray) -> Results:
+def one_jax(x: Any, w: Any) -> Results:
     """Track w only: x is detached, and gets no gradient."""
     program = jax.jit(lambda x, w: grad.backward(lambda x, w: grad.dot(grad.detach(x), w), (x, w)))
     to_x, to_w = program(x, w)

@@ -1,6 +1,6 @@
 """Row 24: why convolution. A ConvNet and a fully connected net on images, and on shuffled ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -54,7 +54,7 @@ def experiments(seeds: Sequence[int] = SEEDS) -> tuple[np.ndarray, ...]:
     return images, labels, *map(np.stack, zip(*drawn, strict=True))
 
 
-def summary(first: Results, losses: np.ndarray, right: np.ndarray, tested: int) -> Results:
+def summary(first: Any, losses: Any, right: Any, tested: int) -> Results:
     """Sum up losses, (net, data, seed, step), and how many images are right, (net, data, seed).
 
     A net is ahead where its lead, seed by seed, is on average larger than its spread over the
@@ -83,7 +83,7 @@ def summary(first: Results, losses: np.ndarray, right: np.ndarray, tested: int) 
 # The JAX side
 
 
-def convnet_jax(p: Sequence[jax.Array], x: Any) -> jax.Array:
+def convnet_jax(p: Any, x: Any) -> Any:
     """Convolve twice with kernels of 3 x 3, take the largest of each 2 x 2, and decide."""
     x = jax.nn.relu(conv.conv2d(x, p[0], p[1], padding=1))
     x = jax.nn.relu(conv.conv2d(x, p[2], p[3]))
@@ -91,7 +91,7 @@ def convnet_jax(p: Sequence[jax.Array], x: Any) -> jax.Array:
     return x.reshape(len(x), -1) @ p[4].T + p[5]
 
 
-def connected_jax(p: Sequence[jax.Array], x: jax.Array) -> jax.Array:
+def connected_jax(p: Any, x: Any) -> Any:
     """Connect every pixel with every unit, and again, and decide."""
     x = x.reshape(len(x), -1)
     x = jax.nn.relu(x @ p[0].T + p[1])
@@ -99,16 +99,10 @@ def connected_jax(p: Sequence[jax.Array], x: jax.Array) -> jax.Array:
     return x @ p[4].T + p[5]
 
 
-def train_jax(
-    net: Callable[..., jax.Array],
-    p: Sequence[jax.Array],
-    x: jax.Array,
-    y: jax.Array,
-    batches: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+def train_jax(net: Any, p: Any, x: Any, y: Any, batches: Any) -> tuple[Any, Any]:
     """Train with Adam, all steps in one scan; return losses, and how many test images are right."""
 
-    def loss(p: Sequence[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
+    def loss(p: Any, x: Any, y: Any) -> Any:
         return -jnp.take_along_axis(jax.nn.log_softmax(net(p, x)), y[:, None], axis=1).mean()
 
     def step(state: Any, given: Any) -> tuple[Any, Any]:
@@ -131,13 +125,13 @@ def train_jax(
     return losses, right.sum()
 
 
-def properties_jax(first: np.ndarray, second: np.ndarray) -> Results:
+def properties_jax(first: Any, second: Any) -> Results:
     """Read off Jacobians what an output sees: of one layer and one kernel, and of two layers."""
 
-    def layer(x: jax.Array) -> jax.Array:
+    def layer(x: Any) -> Any:
         return conv.conv2d(x, first[:1], padding=1).ravel()
 
-    def two(x: jax.Array) -> jax.Array:
+    def two(x: Any) -> Any:
         return conv.conv2d(conv.conv2d(x, first, padding=1), second)[0, 3, 3]
 
     x = jnp.zeros((1, 8, 8))
@@ -151,14 +145,7 @@ def properties_jax(first: np.ndarray, second: np.ndarray) -> Results:
     }
 
 
-def why_jax(
-    images: np.ndarray,
-    labels: np.ndarray,
-    orders: np.ndarray,
-    shuffles: np.ndarray,
-    batches: np.ndarray,
-    *p: np.ndarray,
-) -> Results:
+def why_jax(images: Any, labels: Any, orders: Any, shuffles: Any, batches: Any, *p: Any) -> Results:
     """Train both nets on the images and on the shuffled pixels, once a seed."""
     results = []
     with jax.enable_x64(True):
@@ -180,7 +167,7 @@ def why_jax(
 # The PyTorch side
 
 
-def convnet_torch(p: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def convnet_torch(p: Any, x: Any) -> Any:
     """Convolve twice with kernels of 3 x 3, take the largest of each 2 x 2, and decide."""
     x = F.relu(F.conv2d(x, p[0], p[1], padding=1))
     x = F.relu(F.conv2d(x, p[2], p[3]))
@@ -188,20 +175,14 @@ def convnet_torch(p: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     return F.linear(x.flatten(1), p[4], p[5])
 
 
-def connected_torch(p: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def connected_torch(p: Any, x: Any) -> Any:
     """Connect every pixel with every unit, and again, and decide."""
     x = F.relu(F.linear(x.flatten(1), p[0], p[1]))
     x = F.relu(F.linear(x, p[2], p[3]))
     return F.linear(x, p[4], p[5])
 
 
-def train_torch(
-    net: Callable[..., torch.Tensor],
-    p: Sequence[torch.Tensor],
-    x: torch.Tensor,
-    y: torch.Tensor,
-    batches: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
+def train_torch(net: Any, p: Any, x: Any, y: Any, batches: Any) -> tuple[Any, Any]:
     """Train with Adam, step by step; return losses, and how many test images are right."""
     optimizer = torch.optim.Adam(p, lr=RATE)
     losses = []
@@ -216,13 +197,13 @@ def train_torch(
     return torch.stack(losses), right.sum()
 
 
-def properties_torch(first: torch.Tensor, second: torch.Tensor) -> Results:
+def properties_torch(first: Any, second: Any) -> Results:
     """Read off Jacobians what an output sees: of one layer and one kernel, and of two layers."""
 
-    def layer(x: torch.Tensor) -> torch.Tensor:
+    def layer(x: Any) -> Any:
         return F.conv2d(x, first[:1], padding=1).flatten()
 
-    def two(x: torch.Tensor) -> torch.Tensor:
+    def two(x: Any) -> Any:
         return F.conv2d(F.conv2d(x, first, padding=1), second)[0, 3, 3]
 
     x = torch.zeros(1, 8, 8, dtype=torch.float64)

@@ -61,7 +61,7 @@ def accelerated() -> AbstractContextManager[None]:
     return accelerate(_enabled.get())
 
 
-def given(input: jax.Array) -> AbstractContextManager[None]:
+def given(input: jax.Array) -> AbstractContextManager[object]:
     """Say of the convolution traced inside whether its input is an argument of the program."""
     if _enabled.get() and _jax.is_argument(input):
         return _jax.marked(_jax.GIVEN)
