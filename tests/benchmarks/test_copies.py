@@ -1,0 +1,83 @@
+"""Which arrays ResNet-50's compiled programs copy to another order in memory."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import pytest
+
+from benchmarks._network_sides import jax_function
+from benchmarks.nets import NETWORKS
+from convgrad import _jax
+
+pytestmark = [
+    pytest.mark.optimised,
+    pytest.mark.skipif(not _jax.has_avx512(), reason="oneDNN takes all orders with AVX-512 only"),
+]
+LINE = re.compile(
+    r"^\s*(?:ROOT )?%?(?P<name>[\w.-]+) = \w+\[(?P<shape>[\d,]*)\]\{(?P<order>[\d,]*)[^}]*\} "
+    r"(?P<operation>[\w-]+)\((?:%(?P<operand>[\w.-]+))?"
+)
+LAYERS = 53
+
+
+class Copy(NamedTuple):
+    """A copy whose result lies otherwise in memory: its shape, and the order before and after."""
+
+    shape: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.split(",") if n)
+
+
+def copies(text: str) -> Iterator[Copy]:
+    """Read them off a compiled program, fused or not; XLA turns transposes into them."""
+    orders = {}
+    for line in text.splitlines():
+        found = LINE.match(line)
+        if found is None:
+            continue
+        shape, order = numbers(found["shape"]), numbers(found["order"])
+        orders[found["name"]] = order
+        if found["operation"] != "copy":
+            continue
+        before = orders.get(found["operand"], order)
+        wide = [[i for i in o if shape[i] > 1] for o in (before, order)]
+        if wide[0] != wide[1]:
+            yield Copy(shape, before, order)
+
+
+def program(mode: str) -> str:
+    function, params, x = jax_function(NETWORKS["resnet50"], mode, "float32")
+    return jax.jit(lambda *a: function(*a)).lower(params, x).compile().as_text()
+
+
+def test_copies_are_read() -> None:
+    text = """
+    %a = f32[2,3,4]{2,1,0} parameter(0)
+    %same = f32[2,3,4]{2,1,0} copy(%a)
+    ROOT %copy.1 = f32[2,3,4]{1,2,0} copy(%a), metadata={op_name="x"}
+    """
+    assert list(copies(text)) == [Copy((2, 3, 4), (2, 1, 0), (1, 2, 0))]
+
+
+def test_a_forward_program_copies_its_input_and_its_last_image() -> None:
+    text = program("forward")
+    assert text.count(_jax.ONEDNN) >= LAYERS
+    found = {copy.shape for copy in copies(text)}
+    assert found == {(4, 3, 160, 160), (4, 2048, 5, 5)}
+
+
+def test_a_training_step_copies_for_weights_gradients_and_kernels_only() -> None:
+    """An image and a gradient a layer, with channels before the batch; kernels to be turned."""
+    found = list(copies(program("train")))
+    images = [copy for copy in found if copy.shape[1] == 4]
+    assert len(images) <= 2 * LAYERS + 4
+    assert {(copy.before, copy.after) for copy in images} == {((3, 2, 0, 1), (3, 2, 1, 0))}
+    kernels = [copy for copy in found if copy.shape[1] != 4]
+    assert all(copy.shape[0] == copy.shape[1] and max(copy.shape[2:]) <= 3 for copy in kernels)
+    assert len(kernels) <= 28
