@@ -22,8 +22,9 @@ def accelerate(enabled: bool = True) -> Iterator[None]:
     differentiation and under vmap; results agree up to rounding. Where jaxlib carries oneDNN and
     the processor has AVX-512, products of two matrices (`lax.dot_general`: dense layers) are
     oneDNN's, too. A network that is not differentiated keeps its arrays with the channels innermost
-    in memory from its first convolution to its last, whatever their shapes' order. For NVIDIA GPUs
-    it changes what XLA finds no good kernel for: weight gradients of transposed and dilated layers,
+    in memory from its first convolution to its last, whatever their shapes' order; a function of
+    this package on an argument of the program begins with the argument's. For NVIDIA GPUs it
+    changes what XLA finds no good kernel for: weight gradients of transposed and dilated layers,
     depthwise layers, long kernels. For TPUs it changes grouped layers. Programs for others are the
     same as without it, and so are programs traced outside. The functions and modules of this
     package have it always on.
