@@ -138,22 +138,18 @@ def _channels_last(records: list[Record], console: Console) -> None:
     table = Table(title="channels last on both sides: times in ms", pad_edge=False)
     table.add_column("layer")
     for mode in MODES:
+        heading = TITLES[mode].replace(" + ", "\n")
         for column in ("PyTorch", "Flax", "ratio"):
-            table.add_column(f"{TITLES[mode].replace(' + ', chr(10))}\n{column}", justify="right")
+            table.add_column(f"{heading}\n{column}", justify="right")
     for r in rows:
         cells = []
         for mode in MODES:
             times = r.milliseconds[mode]
-            cells += [f"{n:.2f}" for n in (times[torch], times[ours], times[torch] / times[ours])]
+            cells += [f"{n:.2f}" for n in (times[torch], times[ours], r.ratio(mode, ours, torch))]
         table.add_row(r.layer, *cells)
     console.print(table)
     for mode in MODES:
-        found = ratios(rows, mode, ours, torch)
-        worst = min(found, key=found.__getitem__)
-        console.print(
-            f"  {TITLES[mode]}: geometric mean {geometric_mean(found.values()):.2f} over "
-            f"{len(found)}, worst {worst} {found[worst]:.2f}"
-        )
+        console.print(_summary(TITLES[mode], ratios(rows, mode, ours, torch)))
 
 
 def show_races(programs: list[Race], console: Console) -> None:
@@ -194,18 +190,22 @@ def show_targets(targets: list[Target], console: Console) -> None:
     console.print(lines)
 
 
+def _summary(title: str, found: Mapping[str, float]) -> str:
+    """Put the mean and the worst three of some ratios into a line."""
+    worst = sorted(found.items(), key=lambda item: item[1])[:3]
+    return (
+        f"  {title}: geometric mean {geometric_mean(found.values()):.2f} over {len(found)}, worst "
+        + ", ".join(f"{layer} {ratio:.2f}" for layer, ratio in worst)
+    )
+
+
 def _means(records: list[Record], mode: str, sides: list[str], console: Console) -> None:
     for against in sides:
         if against == "ours":
             continue
         found = ratios(records, mode, "ours", against)
         if found:
-            worst = sorted(found.items(), key=lambda item: item[1])[:3]
-            console.print(
-                f"  ours against {against}: geometric mean {geometric_mean(found.values()):.2f} "
-                f"over {len(found)}, worst "
-                + ", ".join(f"{layer} {ratio:.2f}" for layer, ratio in worst)
-            )
+            console.print(_summary(f"ours against {against}", found))
     for side in sides:
         fast = f"{side}_accelerated"
         if fast in sides:

@@ -8,6 +8,7 @@ import jax
 import pytest
 
 from benchmarks._network_sides import jax_function
+from benchmarks._trace import operations
 from benchmarks.nets import NETWORKS
 from convgrad import _jax
 
@@ -15,10 +16,6 @@ pytestmark = [
     pytest.mark.optimised,
     pytest.mark.skipif(not _jax.has_avx512(), reason="oneDNN takes all orders with AVX-512 only"),
 ]
-LINE = re.compile(
-    r"^\s*(?:ROOT )?%?(?P<name>[\w.-]+) = \w+\[(?P<shape>[\d,]*)\]\{(?P<order>[\d,]*)[^}]*\} "
-    r"(?P<operation>[\w-]+)\((?:%(?P<operand>[\w.-]+))?"
-)
 LAYERS = 53
 
 
@@ -30,22 +27,23 @@ class Copy(NamedTuple):
     after: tuple[int, ...]
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(n) for n in text.split(",") if n)
+def shape_and_order(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Read f32[2,3]{1,0}; without an order the last axis is innermost."""
+    shape, *order = (
+        tuple(int(n) for n in numbers.split(",") if n)
+        for numbers in re.findall(r"[\[{]([\d,]*)[\]}]", text)
+    )
+    return shape, order[0] if order else tuple(reversed(range(len(shape))))
 
 
 def copies(text: str) -> Iterator[Copy]:
     """Read them off a compiled program, fused or not; XLA turns transposes into them."""
-    orders = {}
-    for line in text.splitlines():
-        found = LINE.match(line)
-        if found is None:
+    known = operations(text)
+    for operation in known.values():
+        if operation.opcode != "copy":
             continue
-        shape, order = numbers(found["shape"]), numbers(found["order"])
-        orders[found["name"]] = order
-        if found["operation"] != "copy":
-            continue
-        before = orders.get(found["operand"], order)
+        shape, order = shape_and_order(operation.shape)
+        _, before = shape_and_order(known[operation.operands[0]].shape)
         wide = [[i for i in o if shape[i] > 1] for o in (before, order)]
         if wide[0] != wide[1]:
             yield Copy(shape, before, order)

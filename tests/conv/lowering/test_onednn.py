@@ -520,7 +520,6 @@ def of_argument(x: Any, w: Any) -> Any:
 
 
 FIRST = np.zeros((24, 3, 3, 3), "float32")
-ROWS = X.reshape(2, 16, 72, 1).swapaxes(2, 3)
 
 
 @pytest.mark.skipif(not _jax.has_avx512(), reason="channels first are for AVX-512 only")
