@@ -29,6 +29,8 @@ class Method:
       takes: whether it can serve a problem of these roles at all; whether it should, the platform's
         order of choice says.
       grows: whether its program has an operation for each kernel element.
+      adds_padding: whether its weight gradients add up zeros of the padding; those which are not
+        finite are then computed again, without.
       in_float32: whether it wants 16 bits as float32, and its result is rounded afterwards.
       inner: where it turns a problem into another one: which. It is then given, after the arrays,
         how that is solved.
@@ -38,6 +40,7 @@ class Method:
     roles: Mapping[str, Compute] = field(hash=False)
     takes: Callable[[Problem], bool] = anything
     grows: bool = False
+    adds_padding: bool = True
     in_float32: bool = True
     inner: Callable[[Problem], Problem] | None = None
 

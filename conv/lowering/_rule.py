@@ -15,8 +15,9 @@ import jax.numpy as jnp
 
 from convgrad import _jax
 
+from ._finite import adds_padding, where_finite
 from ._method import STOCK, Choice, Method, Platform
-from ._problem import Plan, permute, plan
+from ._problem import Plan, inverse, permute, plan
 from ._stock import misread, without_misreading
 from .methods import onednn
 
@@ -29,6 +30,7 @@ class Decision:
 
     choice: Choice
     plan: Plan | None = None
+    again: bool = False  # where its result is not finite it is computed again, without padding
 
     @property
     def role(self) -> str:
@@ -94,7 +96,9 @@ def decide(
     if innermost and mark == _jax.GIVEN and dtype != "bfloat16" and not found.problem.opens:
         found = replace(found, problem=replace(found.problem, innermost=False))
     if devices == 1:
-        return Decision(platform.choose(found.problem), found)
+        choice = platform.choose(found.problem)
+        again = platform.name == "cpu" and choice.method.adds_padding
+        return Decision(choice, found, again and adds_padding(found.problem))
     for choice in platform.split:
         if choice.method.serves(found.problem):
             return Decision(choice, found)
@@ -109,13 +113,22 @@ def _wide(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-def _compute(decision: Decision, lhs: jax.Array, rhs: jax.Array, *, dtype: Any) -> jax.Array:
+def _compute(
+    decision: Decision, params: dict[str, Any], lhs: jax.Array, rhs: jax.Array, *, dtype: Any
+) -> jax.Array:
     found, choice = decision.plan, decision.choice
     assert found is not None
     compute = _wide(lhs.dtype.name) if choice.method.in_float32 else lhs.dtype
     x = permute(lhs.astype(compute), found.first)
     w = permute(rhs.astype(compute), found.second)
-    return permute(choice.solve(found.problem, x, w), found.result).astype(dtype)
+    if choice.stock:
+        own = _jax.bind_convolution(lhs, rhs, params)
+        result = permute(own.astype(compute), inverse(found.result))
+    else:
+        result = choice.solve(found.problem, x, w)
+    if decision.again:
+        result = where_finite(found.problem, result, x, w)
+    return permute(result, found.result).astype(dtype)
 
 
 def _complex(params: dict[str, Any], mark: str | None, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
@@ -157,8 +170,8 @@ def _body(platform: Platform, ctx: Any, params: dict[str, Any]) -> Any:
     )
     if decision.choice.method is COMPLEX:
         return partial(_complex, params, mark)
-    if not decision.choice.stock:
-        return partial(_compute, decision, dtype=ctx.avals_out[0].dtype)
+    if decision.again or not decision.choice.stock:
+        return partial(_compute, decision, params, dtype=ctx.avals_out[0].dtype)
     given = _jax.convolution(params)
     if platform.name == "cpu" and given is not None and misread(right.shape, given):
         return partial(without_misreading, params, given)

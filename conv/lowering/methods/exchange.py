@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from .._finite import where_finite
 from .._layout import crop_space, cropped_away, pad_space
 from .._method import Method
 from .._problem import Problem
@@ -23,7 +24,8 @@ def _images_as_channels(p: Problem, x: jax.Array, w: jax.Array, solve: Solve) ->
     per_group, _ = p.per_group
     split = x.reshape(p.batch, p.groups, per_group, *p.space)
     images = jnp.moveaxis(split, (2, 1), (0, 1)).reshape(per_group, -1, *p.space)
-    return solve(p.as_weight(), images, w.swapaxes(0, 1)).swapaxes(0, 1)
+    gradients, inner = w.swapaxes(0, 1), p.as_weight()
+    return where_finite(inner, solve(inner, images, gradients), images, gradients).swapaxes(0, 1)
 
 
 OF_SAMPLES = Method(

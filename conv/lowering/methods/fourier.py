@@ -64,4 +64,5 @@ SPECTRA = Method(
         and p.unit_dilation
         and (p.groups == 1 or p.per_group[0] == 1)
     ),
+    adds_padding=False,  # it spreads what is not finite anyway
 )

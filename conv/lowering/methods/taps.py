@@ -87,4 +87,5 @@ TAP_BY_TAP = Method(
     {"forward": _forward, "weight": _weight},
     lambda p: p.groups == 1 and not p.spreads,
     grows=True,
+    adds_padding=False,
 )

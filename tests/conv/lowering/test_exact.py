@@ -6,6 +6,7 @@ Sums of whole numbers below 2**24 are exact in float32 in any order, so the resu
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -72,12 +73,6 @@ LAYERS: list[Layer] = [
     ("up-volume", True, (1, 8, 4, 5, 5), (8, 4, 2, 2, 2), {"stride": 2}),
 ]  # fmt: skip
 
-every_layer = pytest.mark.parametrize(
-    ("transposed", "input", "weight", "arguments"),
-    [layer[1:] for layer in LAYERS],
-    ids=[layer[0] for layer in LAYERS],
-)
-
 
 def whole(seed: int, shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(seed).integers(-2, 3, shape).astype(np.float32)
@@ -103,35 +98,39 @@ def sides(transposed: bool, dims: int, arguments: dict[str, Any]) -> tuple[Any, 
     return ours, theirs
 
 
-@every_layer
-def test_whole_numbers_and_what_a_nan_or_infinity_reaches_are_pytorchs(
-    transposed: bool,
-    input: tuple[int, ...],
-    weight: tuple[int, ...],
-    arguments: dict[str, Any],
-) -> None:
-    """Bit by bit. A NaN in the image: outputs, weights. In the output's gradient: the image's.
+@pytest.mark.parametrize("layer", LAYERS, ids=[layer[0] for layer in LAYERS])
+def test_whole_numbers_and_what_a_nan_or_infinity_reaches_are_pytorchs(layer: Layer) -> None:
+    """Bit by bit. A NaN reaches outputs and the image's gradient where PyTorch has it.
 
-    Where a kernel element meets padding, PyTorch's own kernels differ in whether they add up zero
-    times NaN for it or leave it out. That is seen in weight gradients only: with a NaN in the
-    output's gradient, and, for a transposed layer, in the image.
+    It reaches the elements of a weight's gradient that meet it, by definition. Most of PyTorch's
+    kernels do so; some add up zeros of the padding, too, and reach more.
     """
+    _, transposed, input, weight, arguments = layer
     ours, theirs = sides(transposed, len(input) - 2, arguments)
     x, w = whole(0, input), whole(1, weight)
     g = whole(2, tuple(theirs(x, w, None).shape))
-    for mine, right in zip(ours(x, w, g), theirs(x, w, g), strict=True):
+    clean = ours(x, w, g)
+    for mine, right in zip(clean, theirs(x, w, g), strict=True):
         np.testing.assert_array_equal(mine, right)
     rng = np.random.default_rng(3)
     for place, bad in (("first", np.nan), ("last", np.inf), ("any", np.nan), ("any", -np.inf)):
-        for array, seen in ((x, (0,) if transposed else (0, 2)), (g, (1,))):
-            shape = array.shape
+        for of_input in (True, False):
+            shape = (x if of_input else g).shape
             corner = {"first": [0] * len(shape), "last": [n - 1 for n in shape]}
             index = tuple(corner.get(place, [int(rng.integers(n)) for n in shape]))
             given = [x.copy(), w, g.copy()]
-            given[0 if array is x else 2][index] = bad
+            given[0 if of_input else 2][index] = bad
             mine, right = ours(*given), theirs(*given)
-            for i in seen:
-                np.testing.assert_array_equal(np.isfinite(mine[i]), np.isfinite(right[i]))
+            seen = 0 if of_input else 1
+            np.testing.assert_array_equal(np.isfinite(mine[seen]), np.isfinite(right[seen]))
+            # The products with it that a weight's gradient adds up: counted by a gradient of ones.
+            ones = [np.zeros_like(x) if of_input else np.ones_like(x), w]
+            ones.append(np.ones_like(g) if of_input else np.zeros_like(g))
+            ones[0 if of_input else 2][index] = 1
+            counted = theirs(*ones)[2]
+            np.testing.assert_array_equal(np.isfinite(mine[2]), counted == 0)
+            assert not np.isfinite(right[2])[counted > 0].any()
+            np.testing.assert_array_equal(mine[2][counted == 0], clean[2][counted == 0])
 
 
 def test_only_very_long_kernels_are_spectra() -> None:
@@ -163,3 +162,32 @@ def test_precision_highest_takes_no_spectra(length: int, methods: set[str]) -> N
     assert {r.method for r in conv.routes(three, *shapes)} == methods
     exact = conv.routes(lambda x, w: three(x, w, "highest"), *shapes)
     assert {r.method for r in exact} == {"depthwise_in_steps"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "complex64"])
+def test_a_nan_at_the_border_reaches_the_kernel_elements_that_meet_it_in_every_dtype(
+    dtype: str,
+) -> None:
+    x, w = jnp.ones((2, 16, 12, 12), dtype), jnp.ones((24, 16, 3, 3), dtype)
+    g = jnp.ones((2, 24, 12, 12), dtype).at[0, 5, 0, 0].set(jnp.nan)
+
+    @jax.jit
+    def gradient(w: jax.Array) -> Any:
+        return jax.vjp(lambda w: conv.conv2d(x, w, padding=1), w)[1](g)[0]
+
+    reached = ~jnp.isfinite(gradient(w))
+    assert reached.sum() == 16 * 4
+    assert reached[5, :, 1:, 1:].all()
+
+
+def test_so_it_does_in_gradients_of_single_samples_and_in_a_line() -> None:
+    x, w = jnp.ones((3, 4, 40)), jnp.ones((6, 4, 3))
+    g = jnp.ones((3, 6, 40)).at[1, 2, 0].set(jnp.nan)
+
+    def gradient(x: jax.Array, g: jax.Array) -> Any:
+        return jax.vjp(lambda w: conv.conv1d(x, w, padding=1), w)[1](g)[0]
+
+    reached = ~jnp.isfinite(jax.jit(jax.vmap(gradient))(x, g))
+    assert reached[1, 2, :, 1:].all()
+    assert reached.sum() == 4 * 2
+    assert (~jnp.isfinite(jax.jit(gradient)(x, g))).sum() == 4 * 2

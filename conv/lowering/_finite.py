@@ -1,0 +1,76 @@
+"""Weight gradients that are not finite: a kernel element sees what it meets of the input.
+
+Methods pad the image with zeros, and zero times NaN is NaN: a NaN of the output's gradient would
+reach kernel elements that meet padding there. Where a weight gradient is finite there was none.
+Where it is not, it is computed again, one kernel element after the other, without what meets no
+input.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ._problem import Problem
+
+
+def adds_padding(p: Problem) -> bool:
+    """Whether kernel elements of a weight gradient meet zeros beside its input, or in it."""
+    padded = any(size > 0 for pair in p.padding for size in pair)
+    return p.role == "weight" and (padded or p.spreads)
+
+
+def where_finite(p: Problem, result: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Return a weight gradient, or where it is not finite the products of what meets the input.
+
+    A loop over the kernel's elements and the images, of no steps where all is finite: so the result
+    is not copied, as it would be from a branch of a condition.
+    """
+    if not adds_padding(p):
+        return result
+    inputs, outputs = p.per_group
+    pads = [(low, high, e - 1) for (low, high), e in zip(p.padding, p.spread, strict=True)]
+    reach = [(m - 1) * s + 1 for m, s in zip(p.out, p.stride, strict=True)]
+    zero, start = jnp.zeros((), x.dtype), jnp.int32(0)
+
+    def element(k: jax.Array) -> list[jax.Array]:
+        place: list[jax.Array] = []
+        for size in reversed(p.kernel):
+            k, at = jnp.divmod(k, size)
+            place.insert(0, at)
+        return place
+
+    def met(gradient: jax.Array, firsts: list[jax.Array]) -> jax.Array:
+        """Drop what does not meet the input: `firsts` are the first windows' places in it."""
+        there = jnp.ones(p.out, bool)
+        for axis, first in enumerate(firsts):
+            places = lax.broadcasted_iota(jnp.int32, p.out, axis) * p.stride[axis] + first
+            there &= (places >= 0) & (places <= (p.space[axis] - 1) * p.spread[axis])
+            there &= places % p.spread[axis] == 0
+        return jnp.where(there, gradient, zero)
+
+    def step(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        k, result = state
+        k_element, n = jnp.divmod(k, p.batch)
+        place = element(k_element)
+        starts = [u * d for u, d in zip(place, p.dilation, strict=True)]
+        image = lax.pad(lax.dynamic_index_in_dim(x, n, keepdims=False), zero, [(0, 0, 0), *pads])
+        window = lax.dynamic_slice(image, [start, *starts], [p.in_channels, *reach])
+        window = lax.slice(window, [0] * window.ndim, window.shape, [1, *p.stride])
+        firsts = [first - low for first, (low, _) in zip(starts, p.padding, strict=True)]
+        gradient = met(lax.dynamic_index_in_dim(g, n, keepdims=False), firsts)
+        part = lax.dot_general(
+            gradient.reshape(p.groups, outputs, -1),
+            window.reshape(p.groups, inputs, -1),
+            (((2,), (2,)), ((0,), (0,))),
+            preferred_element_type=result.dtype,
+        ).reshape(p.out_channels, inputs, *[1] * p.dims)
+        before = lax.dynamic_slice(result, [start, start, *place], part.shape)
+        part = jnp.where(n == 0, part, before + part)
+        return k + 1, lax.dynamic_update_slice(result, part, [start, start, *place])
+
+    # Where the sum overflows, the loop returns what was there.
+    steps = jnp.where(jnp.isfinite(result.sum()), 0, p.taps * p.batch)
+    found: Any = lax.while_loop(lambda state: state[0] < steps, step, (start, result))
+    return found[1]
