@@ -6,12 +6,14 @@ Where it is not, it is computed again, one kernel element after the other, witho
 input.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._layout import channels_last
 from ._problem import Problem
 
 
@@ -21,9 +23,12 @@ def adds_padding(p: Problem) -> bool:
     return p.role == "weight" and (padded or p.spreads)
 
 
-def where_finite(p: Problem, result: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+def where_finite(
+    p: Problem, result: jax.Array, x: jax.Array, g: jax.Array, order: Sequence[int] | None = None
+) -> jax.Array:
     """Return a weight gradient, or where it is not finite the products of what meets the input.
 
+    The gradient's axes come in this order of the canonical ones, as it leaves.
     A loop over the kernel's elements and the images, of no steps where all is finite: so the result
     is not copied, as it would be from a branch of a condition.
     """
@@ -32,7 +37,15 @@ def where_finite(p: Problem, result: jax.Array, x: jax.Array, g: jax.Array) -> j
     inputs, outputs = p.per_group
     pads = [(low, high, e - 1) for (low, high), e in zip(p.padding, p.spread, strict=True)]
     reach = [(m - 1) * s + 1 for m, s in zip(p.out, p.stride, strict=True)]
+    axes = range(p.dims + 2) if order is None else order
     zero, start = jnp.zeros((), x.dtype), jnp.int32(0)
+    # A loop's arrays lie in the order of their axes: others would be copied before it.
+    last = p.channels_last
+    images, gradients = (channels_last(a) if last else a for a in (x, g))
+
+    def image(of: jax.Array, n: jax.Array) -> jax.Array:
+        found = lax.dynamic_index_in_dim(of, n, keepdims=False)
+        return jnp.moveaxis(found, -1, 0) if last else found
 
     def element(k: jax.Array) -> list[jax.Array]:
         place: list[jax.Array] = []
@@ -55,20 +68,23 @@ def where_finite(p: Problem, result: jax.Array, x: jax.Array, g: jax.Array) -> j
         k_element, n = jnp.divmod(k, p.batch)
         place = element(k_element)
         starts = [u * d for u, d in zip(place, p.dilation, strict=True)]
-        image = lax.pad(lax.dynamic_index_in_dim(x, n, keepdims=False), zero, [(0, 0, 0), *pads])
-        window = lax.dynamic_slice(image, [start, *starts], [p.in_channels, *reach])
+        padded = lax.pad(image(images, n), zero, [(0, 0, 0), *pads])
+        window = lax.dynamic_slice(padded, [start, *starts], [p.in_channels, *reach])
         window = lax.slice(window, [0] * window.ndim, window.shape, [1, *p.stride])
         firsts = [first - low for first, (low, _) in zip(starts, p.padding, strict=True)]
-        gradient = met(lax.dynamic_index_in_dim(g, n, keepdims=False), firsts)
+        gradient = met(image(gradients, n), firsts)
         part = lax.dot_general(
             gradient.reshape(p.groups, outputs, -1),
             window.reshape(p.groups, inputs, -1),
             (((2,), (2,)), ((0,), (0,))),
             preferred_element_type=result.dtype,
-        ).reshape(p.out_channels, inputs, *[1] * p.dims)
-        before = lax.dynamic_slice(result, [start, start, *place], part.shape)
-        part = jnp.where(n == 0, part, before + part)
-        return k + 1, lax.dynamic_update_slice(result, part, [start, start, *place])
+        )
+        part = part.reshape(p.out_channels, inputs, *[1] * p.dims).transpose(axes)
+        place = [[start, start, *place][axis] for axis in axes]
+        before = lax.dynamic_slice(result, place, part.shape)
+        return k + 1, lax.dynamic_update_slice(
+            result, jnp.where(n == 0, part, before + part), place
+        )
 
     # Where the sum overflows, the loop returns what was there.
     steps = jnp.where(jnp.isfinite(result.sum()), 0, p.taps * p.batch)

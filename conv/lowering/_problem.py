@@ -208,8 +208,7 @@ class Plan:
     result: tuple[int, ...]  # permutation of the canonical result to the primitive's
 
 
-def inverse(spec: Sequence[int]) -> tuple[int, ...]:
-    """Return the permutation that undoes one."""
+def _inverse(spec: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort(spec))
 
 
@@ -296,7 +295,7 @@ def plan(
             kernel_order=tuple(rhs_spec),
             **shared,
         )
-        return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), inverse(out_spec))
+        return Plan(problem, tuple(lhs_spec), tuple(rhs_spec), _inverse(out_spec))
     # The output is the kernel that is wanted; stride and dilation change places.
     problem = Problem(
         role="weight",
@@ -318,7 +317,7 @@ def plan(
     first = tuple(lhs_spec[i] for i in swap)
     second = tuple(rhs_spec[i] for i in swap)
     # The canonical result is (O, C / groups, *kernel); the primitive's batch axis holds C / groups.
-    return Plan(problem, first, second, inverse([out_spec[1], out_spec[0], *out_spec[2:]]))
+    return Plan(problem, first, second, _inverse([out_spec[1], out_spec[0], *out_spec[2:]]))
 
 
 def permute(x: jax.Array, order: tuple[int, ...]) -> jax.Array:

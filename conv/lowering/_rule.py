@@ -17,7 +17,7 @@ from convgrad import _jax
 
 from ._finite import adds_padding, where_finite
 from ._method import STOCK, Choice, Method, Platform
-from ._problem import Plan, inverse, permute, plan
+from ._problem import Plan, permute, plan
 from ._stock import misread, without_misreading
 from .methods import onednn
 
@@ -122,13 +122,12 @@ def _compute(
     x = permute(lhs.astype(compute), found.first)
     w = permute(rhs.astype(compute), found.second)
     if choice.stock:
-        own = _jax.bind_convolution(lhs, rhs, params)
-        result = permute(own.astype(compute), inverse(found.result))
+        result = _jax.bind_convolution(lhs, rhs, params).astype(compute)
     else:
-        result = choice.solve(found.problem, x, w)
+        result = permute(choice.solve(found.problem, x, w), found.result)
     if decision.again:
-        result = where_finite(found.problem, result, x, w)
-    return permute(result, found.result).astype(dtype)
+        result = where_finite(found.problem, result, x, w, found.result)
+    return result.astype(dtype)
 
 
 def _complex(params: dict[str, Any], mark: str | None, lhs: jax.Array, rhs: jax.Array) -> jax.Array:

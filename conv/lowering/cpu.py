@@ -1,7 +1,7 @@
 """CPU: which method computes a problem. The thresholds, with what set them; then the order."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._method import STOCK, Choice, Platform, turned
 from ._problem import Problem, meetings
@@ -33,11 +33,11 @@ from .methods.grouped import (
     GROUP_BY_GROUP,
     PRODUCT_A_GROUP,
 )
-from .methods.onednn import ONEDNN, at_once
+from .methods.onednn import ONEDNN, ONEDNN_IN_FLOAT32, at_once
 from .methods.pointwise import PATCHIFY, POINTWISE, ROWS_OF_LIBRARY
 from .methods.taps import TAP_BY_TAP
 from .methods.transposed import PHASES, PHASES_AS_ONE, PHASES_BY_GROUPS, PRODUCT
-from .methods.volume import DEPTH_SLICES, DEPTH_SUMS, VOLUME
+from .methods.volume import DEPTH_SLICES, DEPTH_SUMS, IN_TWO_DIMENSIONS, VOLUME
 
 MEGABYTE = 2**20
 
@@ -202,7 +202,7 @@ def choose(p: Problem) -> Choice:
         found = turned(OF_SAMPLES, why, p, choose)
         if found.inner is not None and not found.inner.stock:
             return found
-    chosen = _BY_ROLE[p.role](p)
+    chosen = _in_two_dimensions(p) or _in_float32(p) or _BY_ROLE[p.role](p)
     if chosen.method.grows and _operations(p) > p.limits.operations:
         return Choice(STOCK, "so many kernel elements would take too long to compile")
     return chosen
@@ -214,6 +214,28 @@ def _inside(p: Problem) -> Choice:
     if not chosen.stock:
         return chosen
     return Choice(CHUNKS if p.role == "weight" else DIRECT, f"inside of another: {chosen.why}")
+
+
+def _in_float32(p: Problem) -> Choice | None:
+    """Choose oneDNN's call in float32 where it would be chosen for that, and not for 16 bits."""
+    if not ONEDNN_IN_FLOAT32.serves(p) or ONEDNN.serves(p):
+        return None
+    chosen = _BY_ROLE[p.role](replace(p, dtype="float32"))
+    if chosen.method is not ONEDNN:
+        return None
+    return Choice(ONEDNN_IN_FLOAT32, f"16 bits in float32: {chosen.why}")
+
+
+def _in_two_dimensions(p: Problem) -> Choice | None:
+    """Choose two dimensions for what oneDNN computes in these only: bfloat16."""
+    last = p.channels_last or p.innermost
+    if not (
+        p.dims == 3 and p.onednn and last and p.dtype == "bfloat16" and IN_TWO_DIMENSIONS.serves(p)
+    ):
+        return None
+    found = turned(IN_TWO_DIMENSIONS, "a kernel of one slice, or of one position", p, _inside)
+    inner = found.inner
+    return found if inner is not None and not inner.method.in_float32 else None
 
 
 def _apart(p: Problem) -> bool:

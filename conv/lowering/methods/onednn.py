@@ -209,3 +209,23 @@ ONEDNN = Method(
     _takes,
     in_float32=False,
 )
+
+
+def _wide(p: Problem) -> Problem:
+    return replace(p, dtype="float32")
+
+
+def _phases_in_float32(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    return _phases(_wide(p), x, w)
+
+
+def _forward_in_float32(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
+    return _forward(_wide(p), x, w)
+
+
+# For 16 bits that it does not take itself; its results are rounded once.
+ONEDNN_IN_FLOAT32 = Method(
+    "onednn_in_float32",
+    {"forward": _forward_in_float32, "transposed": _phases_in_float32},
+    lambda p: p.sixteen_bits and _takes(_wide(p)),
+)

@@ -91,6 +91,86 @@ def _takes(p: Problem) -> bool:
     return p.dims == 3 and p.groups == 1 and not p.spreads
 
 
+def _in_frames(p: Problem) -> bool:
+    """Whether each slice of the input is convolved by itself."""
+    return p.kernel[0] == p.spread[0] == 1 and p.padding[0] == (0, 0)
+
+
+def _in_depth(p: Problem) -> bool:
+    """Whether each position of a slice is convolved by itself, along the depth."""
+    plain = p.kernel[1:] == p.stride[1:] == p.spread[1:] == (1, 1)
+    return plain and p.padding[1:] == ((0, 0), (0, 0))
+
+
+def _merged(p: Problem) -> Problem:
+    """Return the problem of two dimensions that one with a kernel of 1 x k x k or k x 1 x 1 is.
+
+    Its images are slices, or its rows are all positions of a slice; its channels come last.
+    """
+    order = p.kernel_order
+    if order is not None:
+        gone = 2 if _in_frames(p) else 4
+        kept = [axis for i, axis in enumerate(order) if i != gone]
+        order = tuple(axis - (axis > order[gone]) for axis in kept)
+    if _in_frames(p):
+        axes = {"space", "kernel", "out", "stride", "padding", "spread", "dilation"}
+        sizes = {name: getattr(p, name)[1:] for name in axes}
+        batch = p.batch * p.out[0]
+        return replace(p, batch=batch, channels_last=True, kernel_order=order, **sizes)
+    return replace(
+        p,
+        space=(p.space[0], p.space[1] * p.space[2]),
+        kernel=(p.kernel[0], 1),
+        out=(p.out[0], p.out[1] * p.out[2]),
+        stride=(p.stride[0], 1),
+        padding=(p.padding[0], (0, 0)),
+        spread=(p.spread[0], 1),
+        dilation=(p.dilation[0], 1),
+        channels_last=True,
+        kernel_order=order,
+    )
+
+
+def _flat_images(p: Problem, x: jax.Array) -> jax.Array:
+    """Merge (N, C, depth, *slice) to the images of `_merged`: no copy, with channels innermost."""
+    n, c, depth, *sizes = x.shape
+    shape = (n * depth, *sizes, c) if _in_frames(p) else (n, depth, sizes[0] * sizes[1], c)
+    return channels_first(channels_last(x).reshape(shape))
+
+
+def _met_slices(p: Problem, x: jax.Array) -> jax.Array:
+    if p.stride[0] == 1 or not _in_frames(p):
+        return x
+    return lax.slice_in_dim(x, 0, p.stride[0] * (p.out[0] - 1) + 1, p.stride[0], axis=2)
+
+
+Solve = Callable[[Problem, jax.Array, jax.Array], jax.Array]
+
+
+def _in_two_dimensions(p: Problem, x: jax.Array, w: jax.Array, solve: Solve) -> jax.Array:
+    q = _merged(p)
+    y = solve(q, _flat_images(p, _met_slices(p, x)), w.reshape(*w.shape[:2], *q.kernel))
+    return channels_first(channels_last(y).reshape(p.batch, *p.out, p.out_channels))
+
+
+def _weight_in_two_dimensions(p: Problem, x: jax.Array, g: jax.Array, solve: Solve) -> jax.Array:
+    images, gradients = _flat_images(p, _met_slices(p, x)), _flat_images(p, g)
+    return solve(_merged(p), images, gradients).reshape(p.result_shape)
+
+
+IN_TWO_DIMENSIONS = Method(
+    "in_two_dimensions",
+    {
+        "forward": _in_two_dimensions,
+        "transposed": _in_two_dimensions,
+        "weight": _weight_in_two_dimensions,
+    },
+    lambda p: p.dims == 3 and p.groups == 1 and (_in_frames(p) or _in_depth(p)),
+    grows=True,
+    in_float32=False,
+    inner=_merged,
+)
+
 DEPTH_SUMS = Method("depth_sums", {"forward": _by_sums}, lambda p: _takes(p) and p.stride[0] == 1)
 DEPTH_SLICES = Method("depth_slices", {"forward": _by_slices}, _takes)
 VOLUME = Method("volume", {"weight": _weight}, _takes, grows=True, inner=_flat)

@@ -204,9 +204,25 @@ IN_BFLOAT16: dict[str, tuple[Any, Any, dict[str, Any], list[str]]] = {
                 ["onednn", "onednn_columns", "onednn"]),
     "depthwise": ((2, 16, 9, 8), (16, 1, 3, 3), {"padding": 1, "groups": 16},
                   ["onednn", "depthwise", "onednn"]),
-    "of few channels": ((2, 3, 19, 18), (24, 3, 3, 3), {}, ["columns", "onednn_columns", "direct"]),
+    "of few channels": ((2, 3, 19, 18), (24, 3, 3, 3), {},
+                        ["onednn_in_float32", "onednn_columns", "onednn_in_float32"]),
     "groups": ((2, 16, 9, 8), (16, 8, 3, 3), {"groups": 2},
-               ["by_groups", "product_a_group", "by_groups"]),
+               ["onednn_in_float32", "product_a_group", "onednn_in_float32"]),
+    "frames": ((2, 16, 5, 9, 8), (24, 16, 1, 3, 3), {"padding": (0, 1, 1)},
+               ["in_two_dimensions", "in_two_dimensions", "in_two_dimensions"]),
+    "frames, strided": ((1, 16, 5, 12, 12), (24, 16, 1, 3, 3),
+                        {"padding": (0, 1, 1), "stride": (2, 2, 2)},
+                        ["in_two_dimensions", "in_two_dimensions", "onednn_in_float32"]),
+    "frames, strided themselves": ((1, 16, 5, 12, 12), (24, 16, 1, 3, 3),
+                                   {"padding": (0, 1, 1), "stride": (1, 2, 2)},
+                                   ["in_two_dimensions", "in_two_dimensions", "in_two_dimensions"]),
+    "depth": ((2, 16, 6, 5, 7), (24, 16, 3, 1, 1), {"padding": (1, 0, 0)},
+              ["in_two_dimensions", "in_two_dimensions", "in_two_dimensions"]),
+    "depth, strided": ((1, 16, 8, 5, 7), (24, 16, 3, 1, 1),
+                       {"padding": (1, 0, 0), "stride": (2, 1, 1)},
+                       ["in_two_dimensions", "in_two_dimensions", "product"]),
+    "volume": ((1, 16, 5, 6, 7), (24, 16, 3, 3, 3), {"padding": 1},
+               ["onednn_in_float32", "volume", "onednn_in_float32"]),
 }  # fmt: skip
 
 
@@ -217,12 +233,13 @@ def test_layers_in_bfloat16(case: Any) -> None:
     shape, weight, arguments, methods = case
     x, w = (jnp.asarray(draw(i, s), jnp.bfloat16) for i, s in enumerate((shape, weight)))
     tensors = [to_torch(np.asarray(a, "float64"), requires_grad=True) for a in (x, w)]
-    right = torch.nn.functional.conv2d(*tensors, **arguments)
+    name = f"conv{len(shape) - 2}d"
+    right = getattr(torch.nn.functional, name)(*tensors, **arguments)
     g = jnp.asarray(draw(2, tuple(right.shape)), jnp.bfloat16)
     back = torch.autograd.grad(right, tensors, to_torch(np.asarray(g, "float64")))
 
     def both(x: Any, w: Any, g: Any) -> Any:
-        y, pull = jax.vjp(lambda x, w: conv.conv2d(x, w, **arguments), x, w)
+        y, pull = jax.vjp(lambda x, w: getattr(conv, name)(x, w, **arguments), x, w)
         return y, *pull(g)
 
     for mine, theirs in zip(jax.jit(both)(x, w, g), (right, *back), strict=True):
