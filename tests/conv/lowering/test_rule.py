@@ -180,6 +180,37 @@ def test_strides_on_both_sides_keep_jaxs_lowering() -> None:
         np.testing.assert_allclose(both(x, w), expected.numpy(), atol=1e-13)
 
 
+@pytest.mark.parametrize(("stride", "size", "padding"), [(2, 3, 0), (2, 3, 1), (3, 4, 0)])
+def test_so_do_their_gradients(stride: int, size: int, padding: int) -> None:
+    """Of sizes that abort in XLA's own hands, too; a NaN reaches the elements that meet it."""
+    x, w = draw(0, (2, 4, 9, 9)), draw(1, (5, 4, size, size))
+
+    def both(x: jax.Array, w: jax.Array) -> jax.Array:
+        pads = [(padding, padding)] * 2
+        return lax.conv_general_dilated(x, w, (stride,) * 2, pads, lhs_dilation=(size,) * 2)
+
+    spread = torch.zeros(2, 4, 8 * size + 1, 8 * size + 1, dtype=torch.float64)
+    spread[:, :, ::size, ::size] = to_torch(x)
+    tensors = [spread.requires_grad_(), to_torch(w).requires_grad_()]
+    right = torch.nn.functional.conv2d(*tensors, stride=stride, padding=padding)
+    g = draw(2, tuple(right.shape))
+    expected = torch.autograd.grad(right, tensors, to_torch(g))
+    with conv.accelerate():
+        pull = jax.jit(lambda x, w, g: jax.vjp(both, x, w)[1](g))
+        of_x, of_w = pull(x, w, g)
+        np.testing.assert_allclose(of_x, expected[0].numpy()[..., ::size, ::size], atol=1e-12)
+        np.testing.assert_allclose(of_w, expected[1].numpy(), atol=1e-12)
+        g[0, 1, 2, 3] = np.nan
+        reached = ~np.isfinite(pull(x, w, g)[1])
+    met = torch.zeros_like(right).detach()
+    met[0, 1, 2, 3] = 1
+    ones = torch.zeros_like(spread).detach()
+    ones[:, :, ::size, ::size] = 1
+    counted = torch.nn.functional.conv2d(ones, tensors[1], stride=stride, padding=padding)
+    (counted,) = torch.autograd.grad(counted, tensors[1], met)
+    np.testing.assert_array_equal(reached, counted.numpy() > 0)
+
+
 def test_unmarked_convolutions_are_explained() -> None:
     (explained,) = conv.routes(raw, X, W)
     assert explained.method == "stock"
