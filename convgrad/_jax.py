@@ -424,6 +424,17 @@ def bind_convolution(
     return result
 
 
+def varying_with(value: jax.Array, *others: jax.Array) -> jax.Array:
+    """Have a value vary over the axes of `jax.shard_map` that others vary over: a loop asks for it.
+
+    The result of a call of a library varies over none. Leans on what `varying` does.
+    """
+    wanted = frozenset[str]().union(*(varying(jax.typeof(a)) for a in others))
+    missing = tuple(sorted(wanted - varying(jax.typeof(value))))
+    varied: jax.Array = lax.pcast(value, missing, to="varying") if missing else value
+    return varied
+
+
 # The names under which XLA's CPU runtime calls oneDNN.
 ONEDNN = "__onednn$convolution"
 ONEDNN_PRODUCT = "__onednn$matmul"

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from convgrad import _jax
+
 from ._layout import channels_last
 from ._problem import Problem
 
@@ -86,6 +88,7 @@ def where_finite(
             result, jnp.where(n == 0, part, before + part), place
         )
 
+    result = _jax.varying_with(result, x, g)
     # Where the sum overflows, the loop returns what was there.
     steps = jnp.where(jnp.isfinite(result.sum()), 0, p.taps * p.batch)
     found: Any = lax.while_loop(lambda state: state[0] < steps, step, (start, result))
