@@ -177,8 +177,9 @@ def main() -> int:
             options.save.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
     show(records, target is not None, console)
     failed = [r for r in records if r.failure]
+    shown = {r.name for r in records}
     for call in calls():
-        if call.calls_back:
+        if call.calls_back and call.name in shown:
             console.print(f"without its callback to Python: {call.name}", markup=False)
     for r in failed:
         console.print(f"failed: {r.name}, {r.program}: {r.failure}", markup=False)

@@ -15,7 +15,7 @@ from jax import lax
 
 from convgrad import _jax
 
-from ._layout import channels_last
+from ._layout import at_tap, channels_last, pad_space
 from ._problem import Problem
 
 
@@ -30,14 +30,14 @@ def where_finite(
 ) -> jax.Array:
     """Return a weight gradient, or where it is not finite the products of what meets the input.
 
-    The gradient's axes come in this order of the canonical ones, as it leaves.
+    `order` is that of the gradient's axes, in which it comes and leaves; None: (O, C, *kernel).
+
     A loop over the kernel's elements and the images, of no steps where all is finite: so the result
     is not copied, as it would be from a branch of a condition.
     """
     if not adds_padding(p):
         return result
     inputs, outputs = p.per_group
-    pads = [(low, high, e - 1) for (low, high), e in zip(p.padding, p.spread, strict=True)]
     reach = [(m - 1) * s + 1 for m, s in zip(p.out, p.stride, strict=True)]
     axes = range(p.dims + 2) if order is None else order
     zero, start = jnp.zeros((), x.dtype), jnp.int32(0)
@@ -48,13 +48,6 @@ def where_finite(
     def image(of: jax.Array, n: jax.Array) -> jax.Array:
         found = lax.dynamic_index_in_dim(of, n, keepdims=False)
         return jnp.moveaxis(found, -1, 0) if last else found
-
-    def element(k: jax.Array) -> list[jax.Array]:
-        place: list[jax.Array] = []
-        for size in reversed(p.kernel):
-            k, at = jnp.divmod(k, size)
-            place.insert(0, at)
-        return place
 
     def met(gradient: jax.Array, firsts: list[jax.Array]) -> jax.Array:
         """Drop what does not meet the input: `firsts` are the first windows' places in it."""
@@ -67,12 +60,11 @@ def where_finite(
 
     def step(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         k, result = state
-        k_element, n = jnp.divmod(k, p.batch)
-        place = element(k_element)
-        starts = [u * d for u, d in zip(place, p.dilation, strict=True)]
-        padded = lax.pad(image(images, n), zero, [(0, 0, 0), *pads])
+        *element, n = jnp.unravel_index(k, (*p.kernel, p.batch))
+        starts = [u * d for u, d in zip(element, p.dilation, strict=True)]
+        padded = pad_space(image(images, n), p.padding, [e - 1 for e in p.spread])
         window = lax.dynamic_slice(padded, [start, *starts], [p.in_channels, *reach])
-        window = lax.slice(window, [0] * window.ndim, window.shape, [1, *p.stride])
+        window = at_tap(window, (0,) * p.dims, p.out, p.stride)
         firsts = [first - low for first, (low, _) in zip(starts, p.padding, strict=True)]
         gradient = met(image(gradients, n), firsts)
         part = lax.dot_general(
@@ -82,7 +74,7 @@ def where_finite(
             preferred_element_type=result.dtype,
         )
         part = part.reshape(p.out_channels, inputs, *[1] * p.dims).transpose(axes)
-        place = [[start, start, *place][axis] for axis in axes]
+        place = [[start, start, *element][axis] for axis in axes]
         before = lax.dynamic_slice(result, place, part.shape)
         return k + 1, lax.dynamic_update_slice(
             result, jnp.where(n == 0, part, before + part), place

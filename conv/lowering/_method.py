@@ -11,6 +11,7 @@ from ._layout import crop_space, cropped_away
 from ._problem import Problem
 
 Compute = Callable[..., jax.Array]  # of a Problem and its two arrays, in canonical form
+Solve = Callable[[Problem, jax.Array, jax.Array], jax.Array]  # the problem that one is turned into
 
 
 def anything(_: Problem) -> bool:

@@ -113,14 +113,6 @@ def _wide(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-def _own(params: dict[str, Any], lhs: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Convolve as XLA does, kept from what aborts the process."""
-    given = _jax.convolution(params)
-    if given is not None and misread(rhs.shape, given):
-        return without_misreading(params, given, lhs, rhs)
-    return _jax.bind_convolution(lhs, rhs, params)
-
-
 def _compute(
     decision: Decision, params: dict[str, Any], lhs: jax.Array, rhs: jax.Array, *, dtype: Any
 ) -> jax.Array:
@@ -130,7 +122,9 @@ def _compute(
     x = permute(lhs.astype(compute), found.first)
     w = permute(rhs.astype(compute), found.second)
     if choice.stock:
-        result = _own(params, lhs, rhs).astype(compute)
+        given = _jax.convolution(params)
+        assert given is not None  # or there would be no plan
+        result = without_misreading(params, given, lhs, rhs).astype(compute)
     else:
         result = permute(choice.solve(found.problem, x, w), found.result)
     if decision.again:
@@ -181,5 +175,5 @@ def _body(platform: Platform, ctx: Any, params: dict[str, Any]) -> Any:
         return partial(_compute, decision, params, dtype=ctx.avals_out[0].dtype)
     given = _jax.convolution(params)
     if platform.name == "cpu" and given is not None and misread(right.shape, given):
-        return partial(_own, params)
+        return partial(without_misreading, params, given)
     return None

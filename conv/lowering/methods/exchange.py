@@ -1,7 +1,6 @@
 """Convolutions that are computed as others: input, kernel and gradient in each other's place."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -10,10 +9,8 @@ from jax import lax
 
 from .._finite import where_finite
 from .._layout import crop_space, cropped_away, pad_space
-from .._method import Method
+from .._method import Method, Solve
 from .._problem import Problem
-
-Solve = Callable[[Problem, jax.Array, jax.Array], jax.Array]
 
 
 def _images_as_channels(p: Problem, x: jax.Array, w: jax.Array, solve: Solve) -> jax.Array:

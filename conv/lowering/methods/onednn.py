@@ -29,7 +29,7 @@ from .._layout import (
     pad_space,
     trim,
 )
-from .._method import Method
+from .._method import Compute, Method
 from .._problem import Problem
 from .._product import library_multiplies, product
 from .pointwise import is_pointwise
@@ -215,17 +215,13 @@ def _wide(p: Problem) -> Problem:
     return replace(p, dtype="float32")
 
 
-def _phases_in_float32(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
-    return _phases(_wide(p), x, w)
-
-
-def _forward_in_float32(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
-    return _forward(_wide(p), x, w)
+def _in_float32(compute: Compute) -> Compute:
+    return lambda p, x, w: compute(_wide(p), x, w)
 
 
 # For 16 bits that it does not take itself; its results are rounded once.
 ONEDNN_IN_FLOAT32 = Method(
     "onednn_in_float32",
-    {"forward": _forward_in_float32, "transposed": _phases_in_float32},
+    {role: _in_float32(compute) for role, compute in ONEDNN.roles.items()},
     lambda p: p.sixteen_bits and _takes(_wide(p)),
 )

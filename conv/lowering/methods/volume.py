@@ -1,14 +1,14 @@
 """Three-dimensional convolutions by two-dimensional ones: depth becomes batch or channels."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from .._layout import channels_first, channels_last, pad_space, total
-from .._method import Method
+from .._method import Method, Solve
 from .._problem import Problem
 from .direct import convolve_last
 
@@ -54,28 +54,19 @@ def _by_sums(p: Problem, x: jax.Array, w: jax.Array) -> jax.Array:
     return channels_first(total(shifted))
 
 
+def _of_slices(p: Problem, **changes: Any) -> Problem:
+    """Drop the depth: its slices are images."""
+    names = ("space", "kernel", "out", "stride", "padding", "spread", "dilation")
+    sizes = {name: getattr(p, name)[1:] for name in names}
+    return replace(p, batch=p.batch * p.out[0], **sizes, **changes)
+
+
 def _flat(p: Problem) -> Problem:
     """Return the weight gradient of two dimensions whose images are slices."""
-    return replace(
-        p,
-        batch=p.batch * p.out[0],
-        in_channels=p.in_channels * p.kernel[0],
-        space=p.space[1:],
-        kernel=p.kernel[1:],
-        out=p.out[1:],
-        stride=p.stride[1:],
-        padding=p.padding[1:],
-        spread=p.spread[1:],
-        dilation=p.dilation[1:],
-    )
+    return _of_slices(p, in_channels=p.in_channels * p.kernel[0])
 
 
-def _weight(
-    p: Problem,
-    x: jax.Array,
-    g: jax.Array,
-    solve: Callable[[Problem, jax.Array, jax.Array], jax.Array],
-) -> jax.Array:
+def _weight(p: Problem, x: jax.Array, g: jax.Array, solve: Solve) -> jax.Array:
     """Turn depth into batch, and the kernel's into channels: a gradient of two dimensions.
 
     Of the input's: zeros in the place of gradients that are not there would carry a NaN of the
@@ -113,10 +104,7 @@ def _merged(p: Problem) -> Problem:
         kept = [axis for i, axis in enumerate(order) if i != gone]
         order = tuple(axis - (axis > order[gone]) for axis in kept)
     if _in_frames(p):
-        axes = {"space", "kernel", "out", "stride", "padding", "spread", "dilation"}
-        sizes = {name: getattr(p, name)[1:] for name in axes}
-        batch = p.batch * p.out[0]
-        return replace(p, batch=batch, channels_last=True, kernel_order=order, **sizes)
+        return _of_slices(p, channels_last=True, kernel_order=order)
     return replace(
         p,
         space=(p.space[0], p.space[1] * p.space[2]),
@@ -142,9 +130,6 @@ def _met_slices(p: Problem, x: jax.Array) -> jax.Array:
     if p.stride[0] == 1 or not _in_frames(p):
         return x
     return lax.slice_in_dim(x, 0, p.stride[0] * (p.out[0] - 1) + 1, p.stride[0], axis=2)
-
-
-Solve = Callable[[Problem, jax.Array, jax.Array], jax.Array]
 
 
 def _in_two_dimensions(p: Problem, x: jax.Array, w: jax.Array, solve: Solve) -> jax.Array:
